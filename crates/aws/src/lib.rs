@@ -1,0 +1,14 @@
+//! Everything lakeform knows about AWS. No other crate talks to it.
+//!
+//! `kinds/<kind>.rs` holds all knowledge of one kind; the rest is what kinds share: the clients and their
+//! configuration ([`Cloud`]), the classification of failures, and small AWS grammars (ARNs, policies).
+
+mod calls;
+mod cloud;
+mod contact;
+mod error;
+pub mod kinds;
+
+pub use calls::Calls;
+pub use cloud::{Cloud, CloudOptions};
+pub use error::failure;

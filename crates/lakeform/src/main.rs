@@ -1,0 +1,2 @@
+//! The `lakeform` binary.
+fn main() {}
