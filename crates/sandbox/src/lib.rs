@@ -1,0 +1,21 @@
+//! A local AWS: the life of the emulator, and the proxy that makes it as strict as AWS.
+//!
+//! `environment` installs the pinned emulator, `emulator` runs it for a test, `lifecycle` runs it and the proxy
+//! in the background for a user, `proxy` mends answers, counts calls and injects faults. Nothing here prints:
+//! progress is told as [`Event`]s.
+
+mod emulator;
+pub mod environment;
+mod error;
+pub mod lifecycle;
+mod ports;
+mod process;
+pub mod proxy;
+mod serve;
+
+pub use emulator::Emulator;
+pub use environment::Environment;
+pub use error::SandboxError;
+pub use lifecycle::{Event, Options, Sandbox, Status, down, status, up};
+pub use proxy::{CallRecord, Effect, Fault, Faults, Proxy, ProxyConfig, ProxyHandle};
+pub use serve::{ServeConfig, serve_proxy};
