@@ -1,0 +1,3 @@
+//! manifest
+
+pub mod ddl;
