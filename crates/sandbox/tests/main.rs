@@ -1,0 +1,13 @@
+//! The sandbox against a real emulator, and the proxy against an upstream of the test's own. One binary, so that
+//! one emulator serves all; each test takes an account of its own.
+
+mod athena;
+mod client;
+mod ec2;
+mod faults;
+mod glue_catalog;
+mod glue_jobs;
+mod lifecycle;
+mod s3;
+mod sdk;
+mod streaming;
