@@ -13,6 +13,8 @@ use crate::{SandboxError, ports};
 const SERVICES: &str = "s3,iam,sts,ec2,glue,athena";
 /// Starting takes about a second; a loaded machine gets longer.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How many ports are tried before the machine's are taken to be all in use.
+const ATTEMPTS: usize = 3;
 /// Runs the emulator.
 const RUN: &str = "from ministack.app import main; main()";
 /// Runs the emulator until its standard input ends, which it does when this process does, however it ends.
@@ -31,6 +33,10 @@ pub struct Emulator {
 impl Emulator {
     /// Starts the emulator on a free port and waits for it. Its log goes to the file.
     pub fn start(environment: &Environment, log: &Path) -> Result<Self, SandboxError> {
+        again_if_taken(log, || Self::start_once(environment, log))
+    }
+
+    fn start_once(environment: &Environment, log: &Path) -> Result<Self, SandboxError> {
         let port = ports::free().map_err(SandboxError::file("listen on", Path::new("127.0.0.1")))?;
         let out = std::fs::File::create(log).map_err(SandboxError::file("write", log))?;
         let err = out.try_clone().map_err(SandboxError::file("write", log))?;
@@ -63,7 +69,21 @@ impl Drop for Emulator {
     }
 }
 
-/// Starts the emulator in the background; its port is still to be waited for.
+/// A free port may be taken before the emulator has it; then another is tried.
+pub(crate) fn again_if_taken<T>(
+    log: &Path,
+    mut start: impl FnMut() -> Result<T, SandboxError>,
+) -> Result<T, SandboxError> {
+    for _ in 1..ATTEMPTS {
+        match start() {
+            Err(SandboxError::NeverReady { .. }) if tail(log).contains("already in use") => {}
+            outcome => return outcome,
+        }
+    }
+    start()
+}
+
+/// Starts the emulator in the background; it is still to be waited for.
 pub(crate) fn start_detached(
     environment: &Environment,
     port: u16,
@@ -72,20 +92,26 @@ pub(crate) fn start_detached(
     start(command(environment, RUN, port), log)
 }
 
-/// Waits for the emulator's port as long as its process is there.
+/// Waits for the emulator as long as its process is there. Its port was free a moment ago, but whoever answers
+/// on it may be another by now: only the emulator's own word counts.
 pub(crate) fn wait_ready(port: u16, log: &Path, alive: impl FnMut() -> bool) -> Result<(), SandboxError> {
-    wait_for_port("the emulator", port, log, PATIENCE, alive)
+    let word = format!("Running on http://127.0.0.1:{port}");
+    let ready =
+        || ports::answers(port) && std::fs::read_to_string(log).is_ok_and(|said| said.contains(&word));
+    wait("the emulator", port, log, PATIENCE, ready, alive)
 }
 
-pub(crate) fn wait_for_port(
+/// Waits for a listener as long as its process is there.
+pub(crate) fn wait(
     what: &'static str,
     port: u16,
     log: &Path,
     patience: Duration,
+    ready: impl FnMut() -> bool,
     mut alive: impl FnMut() -> bool,
 ) -> Result<(), SandboxError> {
     let until = Instant::now() + patience;
-    ports::wait_for(port, || {
+    ports::wait_for(ready, || {
         let why = if !alive() {
             "it ended".to_owned()
         } else if Instant::now() > until {

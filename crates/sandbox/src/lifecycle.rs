@@ -231,7 +231,7 @@ fn bring_up(options: &Options, progress: &dyn Fn(Event)) -> Result<Sandbox, Sand
         Status::Running(sandbox) if sandbox.version == env!("CARGO_PKG_VERSION") => return Ok(sandbox),
         Status::Running(sandbox) => {
             progress(Event::Repairing { why: format!("it was brought up by lakeform {}", sandbox.version) });
-            None
+            Some(sandbox)
         }
         Status::Stale { sandbox, why } => {
             progress(Event::Repairing { why });
@@ -239,21 +239,28 @@ fn bring_up(options: &Options, progress: &dyn Fn(Event)) -> Result<Sandbox, Sand
         }
         Status::Stopped => None,
     };
-    // An emulator that still answers keeps what users made in it: only the proxy is started again.
-    let kept =
-        left.and_then(|sandbox| sandbox.emulator.filter(is_whole).map(|emulator| (emulator, sandbox.proxy)));
-    let mut sandbox = if let Some((emulator, proxy)) = kept {
+    let mut sandbox = planned(&directory, None);
+    let kept = left.filter(|left| {
+        left.emulator_version == emulator_version() && left.emulator.as_ref().is_some_and(is_whole)
+    });
+    let keeps = kept.is_some();
+    if let Some(Sandbox { emulator, proxy, .. }) = kept {
+        // An emulator that still answers keeps what users made in it: only the proxy is started again.
         if let Some(proxy) = proxy {
             proxy.identity.end()?;
         }
-        planned(&directory, Some(emulator))
+        sandbox.emulator = emulator;
     } else {
         take_down(&directory)?;
-        planned(&directory, None)
-    };
+    }
     let outcome = start_both(options, &directory, &mut sandbox, progress);
-    if outcome.is_err() {
-        // Nothing of a start that failed is left behind; the first error is the one to tell.
+    // Nothing new of a start that failed is left behind; the first error is the one to tell.
+    if outcome.is_err() && keeps {
+        if let Some(proxy) = sandbox.proxy.take() {
+            let _ = proxy.identity.end();
+        }
+        let _ = write(&directory, &sandbox);
+    } else if outcome.is_err() {
         let _ = take_down(&directory);
     }
     outcome.map(|()| sandbox)
@@ -302,7 +309,8 @@ fn start_both(
     sandbox.proxy = Some(Process { identity: identity.clone(), port, log: log.clone() });
     sandbox.endpoint = format!("http://127.0.0.1:{port}");
     write(directory, sandbox)?;
-    emulator::wait_for_port("the proxy", port, &log, PROXY_PATIENCE, || identity.is_alive())
+    let ready = || ports::get(port, "/_lakeform/health").is_ok_and(|answer| answer.contains("\"lakeform\""));
+    emulator::wait("the proxy", port, &log, PROXY_PATIENCE, ready, || identity.is_alive())
 }
 
 fn start_emulator(
@@ -314,15 +322,17 @@ fn start_emulator(
     let python = options.python.clone().unwrap_or_else(environment::default_python);
     let folder = options.environment.as_deref().unwrap_or(directory);
     let environment = environment::ensure(folder, &python, progress)?;
-    let port = free_port()?;
-    progress(Event::StartingEmulator { port });
     let log = directory.join("emulator.log");
-    let identity = emulator::start_detached(&environment, port, &log)?;
-    sandbox.emulator = Some(Process { identity: identity.clone(), port, log: log.clone() });
-    // Written down before it answers: killed here, the next `up` or `down` finds it.
-    write(directory, sandbox)?;
-    emulator::wait_ready(port, &log, || identity.is_alive())?;
-    Ok(port)
+    emulator::again_if_taken(&log, || {
+        let port = free_port()?;
+        progress(Event::StartingEmulator { port });
+        let identity = emulator::start_detached(&environment, port, &log)?;
+        sandbox.emulator = Some(Process { identity: identity.clone(), port, log: log.clone() });
+        // Written down before it answers: killed here, the next `up` or `down` finds it.
+        write(directory, sandbox)?;
+        emulator::wait_ready(port, &log, || identity.is_alive())?;
+        Ok(port)
+    })
 }
 
 fn free_port() -> Result<u16, SandboxError> {

@@ -8,8 +8,8 @@ use super::cloud::Cloud;
 use super::recognise::Service;
 use super::refusal::Refusal;
 use super::{
-    athena_queries, athena_workgroups, ec2_endpoints, ec2_routes, glue_databases, glue_jobs, glue_pages,
-    glue_tables, glue_tags, iam, s3,
+    athena_queries, athena_workgroups, ec2_endpoints, ec2_routes, glue_databases, glue_jobs, glue_tables,
+    glue_tags, iam, pages, s3,
 };
 
 /// One subject on which AWS and the emulator differ.
@@ -35,7 +35,7 @@ const CATALOGUE: &[&dyn Rule] = &[
     &glue_jobs::GlueJobs,
     &glue_databases::GlueDatabases,
     &glue_tables::GlueTables,
-    &glue_pages::GluePages,
+    &pages::Pages,
     &athena_workgroups::Workgroups,
     &athena_queries::Queries,
     &ec2_endpoints::Endpoints,

@@ -111,7 +111,8 @@ async fn respond(server: &Server, request: Request<Incoming>) -> Result<Response
         return Ok(own(server, request).await);
     }
     let began = Instant::now();
-    let t = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let t = (since.as_secs_f64() * 1000.0).round() / 1000.0;
     let (found, signature, request) = match read(request).await {
         Ok(read) => read,
         Err(error) => {

@@ -20,7 +20,10 @@ async fn a_bare_workgroup_reads_awss_defaults() {
     assert_eq!((&read["State"], &read["Configuration"]), (&json!("ENABLED"), &wanted));
     assert!(read.get("Description").is_none());
     let twice = aws.athena("CreateWorkGroup", json!({ "Name": "w" })).await.unwrap_err();
-    assert_eq!((twice.code.as_str(), twice.message.as_str()), ("InvalidRequestException", "WorkGroup w is already created"));
+    assert_eq!(
+        (twice.code.as_str(), twice.message.as_str()),
+        ("InvalidRequestException", "WorkGroup w is already created")
+    );
     for operation in ["GetWorkGroup", "UpdateWorkGroup", "DeleteWorkGroup"] {
         let missing = aws.athena(operation, json!({ "WorkGroup": "no" })).await.unwrap_err();
         assert_eq!(missing.message, "WorkGroup no is not found.", "{operation}");
@@ -42,13 +45,17 @@ async fn a_workgroup_is_updated_by_what_is_named_and_removed_by_what_says_so() {
         "RemoveBytesScannedCutoffPerQuery": true, "RequesterPaysEnabled": true,
         "ResultConfigurationUpdates": { "RemoveExpectedBucketOwner": true, "RemoveEncryptionConfiguration": true },
     });
-    let update = json!({ "WorkGroup": "w", "Description": "d", "State": "DISABLED", "ConfigurationUpdates": updates });
+    let update =
+        json!({ "WorkGroup": "w", "Description": "d", "State": "DISABLED", "ConfigurationUpdates": updates });
     aws.athena("UpdateWorkGroup", update).await.unwrap();
     let read = workgroup(&aws, "w").await;
     let kept = &read["Configuration"];
     assert!(kept.get("BytesScannedCutoffPerQuery").is_none());
     assert_eq!(kept["ResultConfiguration"], json!({ "OutputLocation": "s3://b/r/" }));
-    assert_eq!((&kept["EnforceWorkGroupConfiguration"], &kept["RequesterPaysEnabled"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        (&kept["EnforceWorkGroupConfiguration"], &kept["RequesterPaysEnabled"]),
+        (&json!(false), &json!(true))
+    );
     assert_eq!((&read["State"], &read["Description"]), (&json!("DISABLED"), &json!("d")));
     let low = json!({ "WorkGroup": "w", "ConfigurationUpdates": { "BytesScannedCutoffPerQuery": 5 } });
     assert_eq!(aws.athena("UpdateWorkGroup", low).await.unwrap_err().code, "InvalidRequestException");
@@ -77,7 +84,8 @@ async fn query_history_belongs_to_the_workgroup_it_was_made_in() {
     let aws = client();
     aws.s3(http::Method::PUT, &format!("/results-{}", aws.account), "").await.unwrap();
     let location = format!("s3://results-{}/r", aws.account);
-    let create = json!({ "Name": "w", "Configuration": { "ResultConfiguration": { "OutputLocation": location } } });
+    let create =
+        json!({ "Name": "w", "Configuration": { "ResultConfiguration": { "OutputLocation": location } } });
     aws.athena("CreateWorkGroup", create.clone()).await.unwrap();
     let asked = json!({ "WorkGroup": "w", "QueryString": "select 1 as one",
         "ResultConfiguration": { "OutputLocation": "s3://elsewhere/" } });
@@ -98,7 +106,8 @@ async fn query_history_belongs_to_the_workgroup_it_was_made_in() {
 async fn a_saved_query_is_updated_under_its_id_and_made_once_per_token() {
     let aws = client();
     let token = "t".repeat(32);
-    let create = json!({ "Name": "q", "Database": "d", "QueryString": "select 1", "ClientRequestToken": token });
+    let create =
+        json!({ "Name": "q", "Database": "d", "QueryString": "select 1", "ClientRequestToken": token });
     let id = aws.athena("CreateNamedQuery", create.clone()).await.unwrap()["NamedQueryId"].clone();
     assert_eq!(aws.athena("CreateNamedQuery", create.clone()).await.unwrap()["NamedQueryId"], id);
     let mut other = create;

@@ -40,7 +40,9 @@ async fn lifecycle_rules_are_checked_and_given_an_id() {
     let lifecycle = format!("{bucket}?lifecycle");
     let rule = "<Rule><Status>Enabled</Status><Filter><Prefix>a/</Prefix></Filter><Expiration><Days>3</Days></Expiration></Rule>";
     let wrap = |rule: &str| {
-        format!("<LifecycleConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{rule}</LifecycleConfiguration>")
+        format!(
+            "<LifecycleConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{rule}</LifecycleConfiguration>"
+        )
     };
     let bad = aws.s3(Method::PUT, &lifecycle, &wrap(&rule.replace("Enabled", "Maybe"))).await.unwrap_err();
     assert_eq!(bad.code, "MalformedXML");

@@ -60,11 +60,16 @@ pub(crate) fn client() -> Client {
 impl Client {
     pub(crate) fn new(endpoint: &str, account: &str) -> Self {
         let http = HttpClient::builder(TokioExecutor::new()).build_http();
-        Self { endpoint: endpoint.to_owned(), account: account.to_owned(), region: "us-east-1".to_owned(), http }
+        Self {
+            endpoint: endpoint.to_owned(),
+            account: account.to_owned(),
+            region: "us-east-1".to_owned(),
+            http,
+        }
     }
 
     pub(crate) fn in_region(mut self, region: &str) -> Self {
-        self.region = region.to_owned();
+        region.clone_into(&mut self.region);
         self
     }
 
@@ -98,7 +103,8 @@ impl Client {
 
     async fn json(&self, service: &str, target: &str, parameters: Value) -> Result<Value, AwsError> {
         let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.1")];
-        let (status, body) = self.send(Method::POST, "/", service, &headers, parameters.to_string()).await.unwrap();
+        let (status, body) =
+            self.send(Method::POST, "/", service, &headers, parameters.to_string()).await.unwrap();
         let value: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         if status.is_success() {
             return Ok(value);
@@ -127,7 +133,10 @@ impl Client {
         };
         let mut body = format!("Action={action}&Version={version}");
         for (name, value) in fields {
-            body.push_str(&format!("&{name}={}", encode(value)));
+            body.push('&');
+            body.push_str(name);
+            body.push('=');
+            body.push_str(&encode(value));
         }
         let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
         let (status, body) = self.send(Method::POST, "/", service, &headers, body).await.unwrap();
@@ -159,7 +168,8 @@ fn xml(status: StatusCode, body: &[u8]) -> Result<String, AwsError> {
     if status.is_success() {
         return Ok(text);
     }
-    let (code, message) = (first(&text, "Code").unwrap_or_default(), first(&text, "Message").unwrap_or_default());
+    let (code, message) =
+        (first(&text, "Code").unwrap_or_default(), first(&text, "Message").unwrap_or_default());
     Err(AwsError { status: status.as_u16(), code, message })
 }
 

@@ -57,7 +57,8 @@ async fn a_sandbox_comes_up_once_survives_a_lost_proxy_and_goes_down_whole() {
 
     let aws = Client::new(&first.endpoint, &new_account());
     aws.glue_role("etl").await.unwrap();
-    let job = json!({ "Name": "j", "Role": "etl", "Command": { "Name": "glueetl" }, "ExecutionClass": "FLEX" });
+    let job =
+        json!({ "Name": "j", "Role": "etl", "Command": { "Name": "glueetl" }, "ExecutionClass": "FLEX" });
     assert!(aws.glue("CreateJob", job.clone()).await.is_err(), "a new role is not assumable at once");
     aws.glue("CreateJob", job).await.unwrap();
     // The memory is written every tenth of a second.
@@ -84,7 +85,8 @@ async fn a_sandbox_comes_up_once_survives_a_lost_proxy_and_goes_down_whole() {
     assert_eq!(status(&options).await.unwrap(), Status::Stopped);
     for sandbox in [&first, &second, &third] {
         for process in [&sandbox.emulator, &sandbox.proxy].into_iter().flatten() {
-            let command = std::fs::read_to_string(format!("/proc/{}/cmdline", process.identity.pid)).unwrap_or_default();
+            let command = std::fs::read_to_string(format!("/proc/{}/cmdline", process.identity.pid))
+                .unwrap_or_default();
             assert!(!command.contains("ministack") && !command.contains("lifecycle::serve"), "{command}");
         }
     }
@@ -102,8 +104,10 @@ async fn a_start_killed_between_the_two_processes_is_repaired() {
     state["proxy"] = serde_json::Value::Null;
     std::fs::write(&file, state.to_string()).unwrap();
     assert!(matches!(status(&options).await.unwrap(), Status::Stale { .. }));
+    let broken = Options { faults: Some(folder.path().join("no-such-file")), ..options.clone() };
+    assert!(up(&broken, |_| {}).await.unwrap_err().to_string().contains("no-such-file"));
     let repaired = up(&options, |_| {}).await.unwrap();
-    assert_eq!(repaired.emulator, whole.emulator);
+    assert_eq!(repaired.emulator, whole.emulator, "a proxy that fails does not take the emulator along");
     assert!(down(&options).await.unwrap());
 }
 

@@ -17,7 +17,8 @@ async fn table(aws: &Client, name: &str) -> Value {
 #[tokio::test]
 async fn a_database_is_lowered_filled_in_and_replaced() {
     let aws = client();
-    let input = json!({ "Name": "Stedi", "Description": "d", "LocationUri": "s3://b/", "Parameters": { "a": "1" } });
+    let input =
+        json!({ "Name": "Stedi", "Description": "d", "LocationUri": "s3://b/", "Parameters": { "a": "1" } });
     aws.glue("CreateDatabase", json!({ "DatabaseInput": input })).await.unwrap();
     let read = |name: &'static str| aws.glue("GetDatabase", json!({ "Name": name }));
     let database = read("STEDI").await.unwrap()["Database"].clone();
@@ -25,7 +26,8 @@ async fn a_database_is_lowered_filled_in_and_replaced() {
     let principal = &database["CreateTableDefaultPermissions"][0]["Principal"]["DataLakePrincipalIdentifier"];
     assert_eq!(principal, "IAM_ALLOWED_PRINCIPALS");
 
-    let update = json!({ "Name": "stedi", "DatabaseInput": { "Name": "stedi", "CreateTableDefaultPermissions": [] } });
+    let update =
+        json!({ "Name": "stedi", "DatabaseInput": { "Name": "stedi", "CreateTableDefaultPermissions": [] } });
     aws.glue("UpdateDatabase", update).await.unwrap();
     let database = read("stedi").await.unwrap()["Database"].clone();
     assert!(database.get("Description").is_none() && database.get("LocationUri").is_none());
@@ -34,7 +36,10 @@ async fn a_database_is_lowered_filled_in_and_replaced() {
 
     let rename = json!({ "Name": "stedi", "DatabaseInput": { "Name": "other" } });
     let refused = aws.glue("UpdateDatabase", rename).await.unwrap_err();
-    assert_eq!((refused.code.as_str(), refused.message.as_str()), ("InvalidInputException", "Database cannot be renamed"));
+    assert_eq!(
+        (refused.code.as_str(), refused.message.as_str()),
+        ("InvalidInputException", "Database cannot be renamed")
+    );
 }
 
 #[tokio::test]
@@ -49,7 +54,10 @@ async fn a_table_keeps_what_the_emulator_drops_and_reads_what_aws_fills_in() {
     let create = json!({ "DatabaseName": "STEDI", "TableInput": input, "PartitionIndexes": indexes });
     aws.glue("CreateTable", create).await.unwrap();
     let read = table(&aws, "t").await;
-    assert_eq!((&read["Name"], &read["Retention"], &read["VersionId"]), (&json!("t"), &json!(9), &json!("0")));
+    assert_eq!(
+        (&read["Name"], &read["Retention"], &read["VersionId"]),
+        (&json!("t"), &json!(9), &json!("0"))
+    );
     assert_eq!(read["TargetTable"]["Name"], "y");
     assert_eq!(read["StorageDescriptor"]["Columns"][0]["Name"], "email");
     assert_eq!(read["StorageDescriptor"]["NumberOfBuckets"], 0);
@@ -87,8 +95,10 @@ async fn an_update_replaces_a_table_archives_it_and_refuses_a_stale_version() {
     assert_eq!(stale.code, "ConcurrentModificationException");
     assert_eq!(stale.message, "Update table failed due to concurrent modifications.");
     aws.glue("UpdateTable", update("1", true)).await.unwrap();
-    let versions = aws.glue("GetTableVersions", json!({ "DatabaseName": "stedi", "TableName": "t" })).await.unwrap();
-    let ids: Vec<&Value> = versions["TableVersions"].as_array().unwrap().iter().map(|v| &v["VersionId"]).collect();
+    let versions =
+        aws.glue("GetTableVersions", json!({ "DatabaseName": "stedi", "TableName": "t" })).await.unwrap();
+    let ids: Vec<&Value> =
+        versions["TableVersions"].as_array().unwrap().iter().map(|v| &v["VersionId"]).collect();
     assert_eq!(ids, ["2", "0"], "a skipped archive leaves no version");
     assert_eq!(versions["TableVersions"][1]["Table"]["Description"], "d");
 }
@@ -126,9 +136,7 @@ async fn tables_and_databases_come_in_pages_of_a_hundred() {
 #[tokio::test]
 async fn a_table_made_again_remembers_nothing_of_the_one_before() {
     let aws = with_database().await;
-    let create = |retention: Value| {
-        json!({ "DatabaseName": "stedi", "TableInput": { "Name": "t", "Retention": retention } })
-    };
+    let create = |retention: Value| json!({ "DatabaseName": "stedi", "TableInput": { "Name": "t", "Retention": retention } });
     aws.glue("CreateTable", create(json!(5))).await.unwrap();
     aws.glue("DeleteDatabase", json!({ "Name": "STEDI" })).await.unwrap();
     aws.glue("CreateDatabase", json!({ "DatabaseInput": { "Name": "stedi" } })).await.unwrap();

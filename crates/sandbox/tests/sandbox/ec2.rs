@@ -21,7 +21,8 @@ async fn network() -> Network {
 
 impl Network {
     async fn create(&self, more: &[(&str, &str)]) -> Result<String, crate::client::AwsError> {
-        let mut fields = vec![("VpcId", self.vpc.as_str()), ("ServiceName", SERVICE), ("VpcEndpointType", "Gateway")];
+        let mut fields =
+            vec![("VpcId", self.vpc.as_str()), ("ServiceName", SERVICE), ("VpcEndpointType", "Gateway")];
         fields.extend_from_slice(more);
         let text = self.aws.ec2("CreateVpcEndpoint", &fields).await?;
         Ok(first(&text, "vpcEndpointId").unwrap())
@@ -117,10 +118,15 @@ async fn what_is_unknown_is_an_error() {
     let table = net.create(&[("RouteTableId.1", "rtb-0000")]).await.unwrap_err();
     assert_eq!(table.code, "InvalidRouteTableID.NotFound");
     let vpc = net.aws.ec2("CreateVpc", &[("CidrBlock", "10.9.0.0/16")]).await.unwrap();
-    let fields = [("VpcId", first(&vpc, "vpcId").unwrap()), ("ServiceName", SERVICE.into()), ("RouteTableId.1", net.main.clone())];
+    let fields = [
+        ("VpcId", first(&vpc, "vpcId").unwrap()),
+        ("ServiceName", SERVICE.into()),
+        ("RouteTableId.1", net.main.clone()),
+    ];
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(net.aws.ec2("CreateVpcEndpoint", &fields).await.unwrap_err().code, "InvalidParameter");
-    let described = net.aws.ec2("DescribeVpcEndpoints", &[("VpcEndpointId.1", "vpce-0000")]).await.unwrap_err();
+    let described =
+        net.aws.ec2("DescribeVpcEndpoints", &[("VpcEndpointId.1", "vpce-0000")]).await.unwrap_err();
     assert_eq!(described.code, "InvalidVpcEndpointId.NotFound");
     let modified = net.aws.ec2("ModifyVpcEndpoint", &[("VpcEndpointId", "vpce-0000")]).await.unwrap_err();
     assert_eq!(modified.code, "InvalidVpcEndpointId.NotFound");

@@ -53,7 +53,9 @@ async fn a_bare_job_reads_awss_defaults() {
     ] {
         assert_eq!(read[member], value, "{member}");
     }
-    for absent in ["Description", "WorkerType", "NumberOfWorkers", "DefaultArguments", "SecurityConfiguration"] {
+    for absent in
+        ["Description", "WorkerType", "NumberOfWorkers", "DefaultArguments", "SecurityConfiguration"]
+    {
         assert!(read.get(absent).is_none(), "{absent}");
     }
     assert_eq!(read["Command"]["PythonVersion"], "2");
@@ -69,7 +71,9 @@ async fn an_update_replaces_a_job_and_keeps_only_its_version() {
     let read = aws.glue("GetJob", json!({ "JobName": "j" })).await.unwrap()["Job"].clone();
     assert_eq!((&read["GlueVersion"], &read["Timeout"]), (&json!("4.0"), &json!(2880)));
     assert_eq!((&read["WorkerType"], &read["NumberOfWorkers"]), (&json!("G.1X"), &json!(10)));
-    for gone in ["Description", "DefaultArguments", "Connections", "NotificationProperty", "SecurityConfiguration"] {
+    for gone in
+        ["Description", "DefaultArguments", "Connections", "NotificationProperty", "SecurityConfiguration"]
+    {
         assert!(read.get(gone).is_none(), "{gone}");
     }
     let missing = aws.glue("UpdateJob", json!({ "JobName": "no", "JobUpdate": update })).await.unwrap_err();
@@ -130,7 +134,9 @@ async fn clashing_capacities_are_refused() {
 
 #[tokio::test]
 async fn a_role_is_refused_while_it_is_missing_untrusting_or_new() {
-    let strict = Proxy::start(emulator().endpoint(), ProxyConfig { role_refusals: 2, ..ProxyConfig::default() }).unwrap();
+    let strict =
+        Proxy::start(emulator().endpoint(), ProxyConfig { role_refusals: 2, ..ProxyConfig::default() })
+            .unwrap();
     let aws = Client::new(strict.endpoint(), &new_account());
     let refused = |error: crate::client::AwsError| {
         assert_eq!(error.code, "InvalidInputException");

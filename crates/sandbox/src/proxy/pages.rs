@@ -15,7 +15,7 @@ const PAGE: usize = 100;
 const TOKEN: &str = "sandbox-page-";
 
 /// Pages the lists of Glue and Athena.
-pub(super) struct GluePages;
+pub(super) struct Pages;
 
 /// The list's member and its largest page.
 fn paged(service: Service, operation: &str) -> Option<(&'static str, usize)> {
@@ -35,7 +35,7 @@ fn paged(service: Service, operation: &str) -> Option<(&'static str, usize)> {
 }
 
 #[async_trait]
-impl Rule for GluePages {
+impl Rule for Pages {
     fn covers(&self, service: Service, operation: &str) -> bool {
         paged(service, operation).is_some()
     }

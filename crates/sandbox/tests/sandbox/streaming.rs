@@ -48,17 +48,23 @@ impl Upstream {
                     let (received, requests) = (Arc::clone(&received), Arc::clone(&requests));
                     async move {
                         requests.fetch_add(1, Ordering::SeqCst);
-                        let gives = request.method() == Method::GET && !request.uri().path().contains("/small");
+                        let gives =
+                            request.method() == Method::GET && !request.uri().path().contains("/small");
                         let mut frames = BodyStream::new(request.into_body());
                         while let Some(Ok(frame)) = frames.next().await {
                             let size = frame.data_ref().map_or(0, Bytes::len);
                             received.fetch_add(size as u64, Ordering::SeqCst);
                         }
-                        let body = if gives { large() } else { Full::new(Bytes::from_static(b"{\"a\": 1}")).boxed() };
+                        let body = if gives {
+                            large()
+                        } else {
+                            Full::new(Bytes::from_static(b"{\"a\": 1}")).boxed()
+                        };
                         Ok::<_, Infallible>(Response::new(body))
                     }
                 });
-                let serve = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let serve = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(serve);
             }
         });
