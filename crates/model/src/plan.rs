@@ -96,6 +96,19 @@ pub struct Step {
     pub basis: Fingerprint,
 }
 
+impl Step {
+    /// Whether it takes the live resource away: a delete, or the first half of a replace.
+    pub fn removes(&self) -> bool {
+        self.action == Action::Delete || self.phase == Phase::Remove
+    }
+
+    /// Whether what it is planned on points at that resource.
+    pub fn points_at(&self, kind: &str, identity: &str) -> bool {
+        let mut pointers = self.live.iter().flat_map(|live| live.fields.pointers());
+        pointers.any(|pointer| pointer.kind == kind && pointer.identity == identity)
+    }
+}
+
 /// A resource that cannot be planned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Blocked {
