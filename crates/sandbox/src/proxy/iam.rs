@@ -16,7 +16,7 @@ use super::rules::Rule;
 const FRESH: &str = "iam.fresh";
 
 /// Roles are one set in all regions.
-fn worldwide(scope: &Scope) -> Scope {
+pub(super) fn worldwide(scope: &Scope) -> Scope {
     Scope { account: scope.account.clone(), region: String::new() }
 }
 

@@ -15,6 +15,7 @@ mod glue_table_shape;
 mod glue_tables;
 mod glue_tags;
 mod iam;
+mod iam_roles;
 mod journal;
 mod memory;
 mod pages;

@@ -23,8 +23,9 @@ pub(super) struct BucketSettings;
 #[async_trait]
 impl Rule for BucketSettings {
     fn covers(&self, service: Service, operation: &str) -> bool {
-        const OPERATIONS: [&str; 4] = [
+        const OPERATIONS: [&str; 5] = [
             "CreateBucket",
+            "PutBucketTagging",
             "PutBucketLifecycleConfiguration",
             "GetBucketLifecycleConfiguration",
             "GetBucketEncryption",
@@ -44,6 +45,7 @@ impl Rule for BucketSettings {
                 }
                 call.notes.insert("new", Value::Bool(!status.is_success()));
             }
+            "PutBucketTagging" => check_tags(&String::from_utf8_lossy(&call.body))?,
             "PutBucketLifecycleConfiguration" => check_lifecycle(&String::from_utf8_lossy(&call.body))?,
             _ => {}
         }
@@ -96,6 +98,22 @@ fn change(answer: &mut Answer, change: impl FnOnce(&mut Element)) {
 fn malformed() -> Refusal {
     let text = "The XML you provided was not well-formed or did not validate against our published schema";
     Refusal::new("MalformedXML", text)
+}
+
+/// The tags AWS takes: no two of a key, none of its own.
+fn check_tags(body: &str) -> Result<(), Refusal> {
+    let root = Element::parse(body).ok_or_else(malformed)?;
+    let mut seen = std::collections::BTreeSet::new();
+    for tag in root.items("TagSet") {
+        let key = tag.value("Key");
+        if key.starts_with("aws:") || key.is_empty() {
+            return Err(Refusal::new("InvalidTag", "System tags cannot be added/updated by requester"));
+        }
+        if !seen.insert(key) {
+            return Err(Refusal::new("InvalidTag", "Cannot provide multiple Tags with the same key"));
+        }
+    }
+    Ok(())
 }
 
 /// The shape AWS asks of lifecycle rules.

@@ -7,10 +7,22 @@ use serde_json::json;
 
 use crate::client::{Client, new_account};
 
+/// Takes the sandbox down when a test ends early, so that none is left behind.
+struct Background(Options);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let options = self.0.clone();
+        let end = move || tokio::runtime::Runtime::new().unwrap().block_on(down(&options));
+        let ended = std::thread::spawn(end).join();
+        assert!(std::thread::panicking() || ended.unwrap().is_ok());
+    }
+}
+
 /// Runs this test binary again as the proxy: the words after the shell's script arrive as its arguments.
 fn options(directory: &Path) -> Options {
     environment::for_tests().unwrap();
-    let again = r#"LAKEFORM_TEST_SERVE="$*" exec "$0" --exact lifecycle::serve --ignored"#;
+    let again = r#"LAKEFORM_TEST_SERVE="$*" exec "$0" --exact lifecycle::serve --ignored --nocapture"#;
     let program = std::env::current_exe().unwrap();
     Options {
         directory: Some(directory.to_path_buf()),
@@ -22,7 +34,7 @@ fn options(directory: &Path) -> Options {
 
 #[test]
 #[ignore = "the background proxy of the tests below, not a test"]
-fn serve() {
+fn serve() -> Result<(), SandboxError> {
     let words = std::env::var("LAKEFORM_TEST_SERVE").unwrap();
     let words: Vec<&str> = words.split(' ').collect();
     let value = |flag: &str| words.iter().position(|word| *word == flag).map(|at| words[at + 1].to_owned());
@@ -34,17 +46,22 @@ fn serve() {
         faults: value("--faults").map(Into::into),
         role_propagation_ms: value("--role-propagation-ms").unwrap().parse().unwrap(),
     };
-    tokio::runtime::Runtime::new().unwrap().block_on(lakeform_sandbox::serve_proxy(config)).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(lakeform_sandbox::serve_proxy(config))
 }
 
 fn kill(pid: u32) {
     assert!(std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+    // It is gone once nothing of it can be read, or only that it ended.
+    while std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
 }
 
 #[tokio::test]
 async fn a_sandbox_comes_up_once_survives_a_lost_proxy_and_goes_down_whole() {
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path());
+    let _background = Background(options.clone());
     assert_eq!(status(&options).await.unwrap(), Status::Stopped);
     assert!(!down(&options).await.unwrap());
 
@@ -96,6 +113,7 @@ async fn a_sandbox_comes_up_once_survives_a_lost_proxy_and_goes_down_whole() {
 async fn a_start_killed_between_the_two_processes_is_repaired() {
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path());
+    let _background = Background(options.clone());
     let whole = up(&options, |_| {}).await.unwrap();
     // What is on disk when `up` dies after starting the emulator: no proxy written down, none there.
     kill(whole.proxy.as_ref().unwrap().identity.pid);
@@ -128,6 +146,7 @@ async fn a_proxy_that_ends_is_told_with_its_last_words_and_nothing_stays() {
 async fn a_written_pid_that_is_somebody_elses_now_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path());
+    let _background = Background(options.clone());
     let process = json!({ "pid": std::process::id(), "started": "long ago", "port": 1, "log": "log" });
     let state = json!({ "version": "0", "emulator_version": "0", "endpoint": "", "calls": "c",
         "emulator": process, "proxy": process });

@@ -9,6 +9,7 @@ mod ec2;
 mod faults;
 mod glue_catalog;
 mod glue_jobs;
+mod iam;
 mod lifecycle;
 mod s3;
 mod sdk;

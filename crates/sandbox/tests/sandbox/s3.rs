@@ -53,6 +53,19 @@ async fn lifecycle_rules_are_checked_and_given_an_id() {
 }
 
 #[tokio::test]
+async fn a_buckets_tags_are_no_tags_of_awss_own() {
+    let aws = client();
+    aws.s3(Method::PUT, &bucket(&aws), "").await.unwrap();
+    let tagging = format!("{}?tagging", bucket(&aws));
+    let tags = |key: &str| {
+        format!("<Tagging><TagSet><Tag><Key>{key}</Key><Value>v</Value></Tag></TagSet></Tagging>")
+    };
+    assert_eq!(aws.s3(Method::PUT, &tagging, &tags("aws:x")).await.unwrap_err().code, "InvalidTag");
+    aws.s3(Method::PUT, &tagging, &tags("team")).await.unwrap();
+    assert_eq!(first(&aws.s3(Method::GET, &tagging, "").await.unwrap(), "Key").as_deref(), Some("team"));
+}
+
+#[tokio::test]
 async fn default_encryption_reads_as_on_aws() {
     let aws = client();
     aws.s3(Method::PUT, &bucket(&aws), "").await.unwrap();
