@@ -1,0 +1,42 @@
+# `make demo` runs the main job on the sandbox; `make test` passes every test.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+export LAKEFORM_SANDBOX_DIR ?= $(CURDIR)/target/sandbox
+export AWS_EC2_METADATA_DISABLED := true
+
+VENV := target/emulators
+
+.PHONY: demo test lint fmt layers deny emulators docs ci
+
+demo: ## set up the sandbox, then plan, apply, query and destroy the STEDI lakehouse
+	cargo build --quiet --package lakeform
+	bash tests/demo.sh target/debug/lakeform
+
+test: emulators layers ## every test
+	python3 manifests/stedi/check_sample.py
+	source $(VENV)/env && cargo test --workspace
+
+emulators: $(VENV)/env ## the pinned emulators the tests talk to
+
+$(VENV)/env: crates/sandbox/requirements.txt tests/requirements-moto.txt
+	python3 -m venv $(VENV)/ministack
+	$(VENV)/ministack/bin/pip install --quiet --requirement crates/sandbox/requirements.txt
+	python3 -m venv $(VENV)/moto
+	$(VENV)/moto/bin/pip install --quiet --requirement tests/requirements-moto.txt
+	printf 'export LAKEFORM_TEST_MINISTACK=%s\nexport LAKEFORM_TEST_MOTO=%s\n' \
+		'$(CURDIR)/$(VENV)/ministack/bin/ministack' '$(CURDIR)/$(VENV)/moto/bin/moto_server' > $@
+
+lint: ## formatting and clippy, warnings denied
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+
+fmt:
+	cargo fmt --all
+
+layers: ## no crate sees one it must not see
+	python3 tests/layers.py
+
+deny: ## licences, bans and sources of every dependency
+	cargo deny --offline check licenses bans sources
+
+ci: lint test
