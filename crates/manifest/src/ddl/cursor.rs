@@ -10,6 +10,8 @@ use super::tokens::{Kind, Token};
 
 /// More mistakes than this help nobody, and bound the work on a file that is no definition at all.
 const MOST_ERRORS: usize = 100;
+/// The characters among which the end of a placeholder is looked for.
+const LONGEST_PLACEHOLDER: usize = 200;
 
 /// Says that a mistake was reported and the reader must take up again further on.
 #[derive(Debug)]
@@ -46,6 +48,11 @@ impl<'t> Cursor<'t> {
 
     pub(super) fn error_count(&self) -> usize {
         self.errors.len()
+    }
+
+    /// Whether further mistakes would go unheard, so that looking for their hints is wasted.
+    pub(super) fn is_full(&self) -> bool {
+        self.errors.len() >= MOST_ERRORS
     }
 
     // Reporting
@@ -98,9 +105,11 @@ impl<'t> Cursor<'t> {
             _ => return None,
         };
         let start = self.token(0).range.start;
-        let line = self.text[start..].find(['\r', '\n']).map_or(self.text.len(), |length| start + length);
-        let end =
-            self.text[start..line].find(close).map_or(self.token(0).range.end, |length| start + length + 1);
+        // A placeholder is short and on one line; looking no further keeps hostile text cheap.
+        let near =
+            self.text[start..].chars().take(LONGEST_PLACEHOLDER).take_while(|ch| !matches!(ch, '\r' | '\n'));
+        let near = &self.text[start..start + near.map(char::len_utf8).sum::<usize>()];
+        let end = near.find(close).map_or(self.token(0).range.end, |length| start + length + 1);
         Some(self.report_placeholder(start..end))
     }
 
@@ -414,7 +423,12 @@ pub(super) fn closest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
         return None;
     }
     let word = word.to_lowercase();
-    let scored = known.iter().map(|known| (strsim::jaro_winkler(&word, &known.to_lowercase()), *known));
+    let scored = known.iter().map(|known| {
+        let lower = known.to_lowercase();
+        // Two letters the wrong way round weigh too much in a short word.
+        let swapped = word.len() > 2 && strsim::osa_distance(&word, &lower) <= 1;
+        (strsim::jaro_winkler(&word, &lower).max(if swapped { 0.9 } else { 0.0 }), *known)
+    });
     let best = scored.max_by(|left, right| left.0.total_cmp(&right.0))?;
     (best.0 >= 0.84).then_some(best.1)
 }

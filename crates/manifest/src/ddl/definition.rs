@@ -213,6 +213,7 @@ fn derived(
     columns_known: bool,
 ) -> Vec<PartitionTransform> {
     let mut found: Vec<PartitionTransform> = Vec::new();
+    let mut seen = HashSet::new();
     for partition in partitions {
         let (column, transform, range) = match partition {
             Partition::Derived { column, transform, range } => (column, transform, range),
@@ -229,10 +230,10 @@ fn derived(
             None => {}
         }
         let next = PartitionTransform { column: column.value, transform };
-        if found.contains(&next) {
-            cursor.report(range, "the table is partitioned by this twice");
-        } else {
+        if seen.insert(next.clone()) {
             found.push(next);
+        } else {
+            cursor.report(range, "the table is partitioned by this twice");
         }
     }
     found
@@ -263,6 +264,9 @@ fn suits(cursor: &mut Cursor, transform: Transform, column: &Placed<String>, typ
 }
 
 fn no_column(cursor: &mut Cursor, range: Range<usize>, name: &str, columns: &HashMap<&str, &str>) {
+    if cursor.is_full() {
+        return;
+    }
     let mut known: Vec<&str> = columns.keys().copied().collect();
     known.sort_unstable();
     let message = format!("the table has no such column: `{}`", super::cursor::shown(name));
@@ -313,7 +317,7 @@ fn check_template(cursor: &mut Cursor, properties: &[Property], keys: &[Column])
         cursor.report_hint(template.value.range.clone(), message, "write the value");
     }
     let mut rest = template.value.value.as_str();
-    while let Some(start) = rest.find("${") {
+    while let Some(start) = rest.find("${").filter(|_| !cursor.is_full()) {
         let inner = &rest[start + 2..];
         let end = inner.find('}').unwrap_or(inner.len());
         let name = &inner[..end];

@@ -99,7 +99,7 @@ pub struct SortColumn {
 }
 
 /// One partition field of an Iceberg table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PartitionTransform {
     /// The column it is derived from.
     pub column: String,
@@ -108,7 +108,7 @@ pub struct PartitionTransform {
 }
 
 /// What Iceberg does to a column's value to find its partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transform {
     /// The value itself.
     Identity,

@@ -3,6 +3,7 @@
 //! Decides what belongs into a table file at all and where to take up again after a mistake. What the clauses
 //! mean together is decided in `definition`.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::clauses::{self, Bucketing, Property, RowFormat, StoredAs};
@@ -34,6 +35,7 @@ pub(super) struct Draft {
 /// Reads a whole file.
 pub(super) fn file(cursor: &mut Cursor, tables: &mut Vec<TableDefinition>) {
     let mut statements = 0_usize;
+    let mut seen = HashSet::new();
     loop {
         while cursor.take_symbol(';') {}
         if cursor.at_end() {
@@ -47,8 +49,7 @@ pub(super) fn file(cursor: &mut Cursor, tables: &mut Vec<TableDefinition>) {
         };
         let broken = cursor.error_count() > before;
         let table = definition::settle(cursor, draft, broken);
-        let twice =
-            tables.iter().any(|other| (&other.database, &other.name) == (&table.database, &table.name));
+        let twice = !seen.insert((table.database.clone(), table.name.clone()));
         if twice {
             cursor.report(
                 table.name_range.clone(),
@@ -120,7 +121,9 @@ fn head(cursor: &mut Cursor) -> Parsed<Option<Range<usize>>> {
             "write `CREATE EXTERNAL TABLE`: lakeform updates what is there"
         }
         _ => {
-            if let Some(near) = closest(&said, &["CREATE"]) {
+            if let Some(near) =
+                closest(first, &["CREATE"]).filter(|_| said != "CREATE" && !said.starts_with("CREATE "))
+            {
                 let message = format!("unknown statement: `{}`", super::cursor::shown(&said));
                 return Err(cursor.report_hint(start, message, format!("did you mean `{near}`?")));
             }

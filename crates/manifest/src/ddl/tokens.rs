@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use sqlparser::dialect::Dialect;
-use sqlparser::tokenizer::{Location, Token as SqlToken, TokenWithSpan, Tokenizer, TokenizerError};
+use sqlparser::tokenizer::{Location, Token as SqlToken, TokenWithSpan, Tokenizer};
 
 use super::{DdlError, strings};
 
@@ -124,8 +124,10 @@ impl Reader<'_> {
             last = end;
             self.add(&token, start..end);
         }
-        let Err(error) = ended else { return Ok(()) };
-        self.stopped(last, &error)
+        if ended.is_ok() {
+            return Ok(());
+        }
+        self.stopped(last)
     }
 
     fn add(&mut self, token: &SqlToken, range: Range<usize>) {
@@ -178,7 +180,7 @@ impl Reader<'_> {
     }
 
     /// Decides by the first character behind the last token what the tokenizer stumbled over.
-    fn stopped(&mut self, last: usize, _error: &TokenizerError) -> Result<(), Stop> {
+    fn stopped(&mut self, last: usize) -> Result<(), Stop> {
         let rest = &self.text[last..];
         let Some(first) = rest.chars().next() else { return Ok(()) };
         let line = last..last + rest.find(['\r', '\n']).unwrap_or(rest.len());
