@@ -275,6 +275,10 @@ fn foreign(cursor: &mut Cursor, word: &str) -> Reported {
         ),
         "LIKE" => ("`CREATE TABLE … LIKE` takes its columns from another table", "list the columns"),
         "USING" => ("`USING` is Spark's: Athena does not know it", "write `STORED AS`"),
+        "FIELDS" | "LINES" | "ESCAPED" | "COLLECTION" | "MAP" | "NULL" => (
+            "a delimiter stands behind `ROW FORMAT DELIMITED`",
+            "write it there, or as a property of the SerDe",
+        ),
         "SKEWED" => ("Athena does not know `SKEWED BY`", "delete the clause"),
         "SORTED" => (
             "`SORTED BY` stands inside `CLUSTERED BY`",

@@ -116,6 +116,12 @@ fn an_unknown_clause_is_named_with_what_was_meant() {
         one_mistake(&text, marked, &message, &format!("did you mean `{near}`?"));
     }
     one_mistake(
+        "CREATE EXTERNAL TABLE t (a int) ROW FORMAT SERDE 'a.B' FIELDS TERMINATED BY ','",
+        "FIELDS",
+        "a delimiter stands behind `ROW FORMAT DELIMITED`",
+        "write it there, or as a property of the SerDe",
+    );
+    one_mistake(
         "CREATE EXTERNAL TABLE t (a int) SKEWED BY (a) ON (1) LOCATION 's3://b/t/'",
         "SKEWED",
         "Athena does not know `SKEWED BY`",
