@@ -16,15 +16,12 @@ test: emulators layers ## every test
 	python3 manifests/stedi/check_sample.py
 	source $(VENV)/env && cargo test --workspace
 
-emulators: $(VENV)/env ## the pinned emulators the tests talk to
+emulators: $(VENV)/env ## the second emulator; the first is installed by the tests that use it
 
-$(VENV)/env: crates/sandbox/requirements.txt tests/requirements-moto.txt
-	python3 -m venv $(VENV)/ministack
-	$(VENV)/ministack/bin/pip install --quiet --requirement crates/sandbox/requirements.txt
+$(VENV)/env: tests/requirements-moto.txt
 	python3 -m venv $(VENV)/moto
-	$(VENV)/moto/bin/pip install --quiet --requirement tests/requirements-moto.txt
-	printf 'export LAKEFORM_TEST_MINISTACK=%s\nexport LAKEFORM_TEST_MOTO=%s\n' \
-		'$(CURDIR)/$(VENV)/ministack/bin/ministack' '$(CURDIR)/$(VENV)/moto/bin/moto_server' > $@
+	$(VENV)/moto/bin/pip install --quiet --requirement $<
+	printf 'export LAKEFORM_TEST_MOTO=%s\n' '$(CURDIR)/$(VENV)/moto/bin/moto_server' > $@
 
 lint: ## formatting and clippy, warnings denied
 	cargo fmt --all --check

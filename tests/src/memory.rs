@@ -211,7 +211,7 @@ fn put(at: &mut Value, path: &[String], value: Option<Value>) {
             map.remove(first);
         }
         (rest, value) => {
-            put(map.entry(first.clone()).or_insert_with(|| Value::Map(BTreeMap::new())), rest, value)
+            put(map.entry(first.clone()).or_insert_with(|| Value::Map(BTreeMap::new())), rest, value);
         }
     }
 }
