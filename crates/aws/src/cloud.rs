@@ -99,6 +99,16 @@ impl Cloud {
         })
     }
 
+    /// The EC2 client.
+    pub fn ec2(&self) -> &aws_sdk_ec2::Client {
+        &self.ec2
+    }
+
+    /// The IAM client.
+    pub fn iam(&self) -> &aws_sdk_iam::Client {
+        &self.iam
+    }
+
     /// The Athena client, for the data plane.
     pub fn athena(&self) -> &aws_sdk_athena::Client {
         &self.athena
@@ -115,7 +125,7 @@ impl Cloud {
     }
 
     /// An ARN in this account: `arn:aws:glue:us-east-1:111122223333:job/name`.
-    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+    pub fn arn(&self, service: &str, resource: &str) -> String {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
     }
 }
