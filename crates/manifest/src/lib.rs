@@ -1,3 +1,4 @@
 //! manifest
 
 pub mod ddl;
+pub mod yaml;
