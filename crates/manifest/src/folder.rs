@@ -1,0 +1,195 @@
+//! The files beside a manifest. Refuses paths that lead out of the manifest's folder unless the user wrote an
+//! absolute one.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Component, Path, PathBuf};
+
+use lakeform_model::{FileProblem, Files, LocalFile, PART_SIZE};
+use md5::{Digest, Md5};
+use sha2::Sha256;
+use walkdir::WalkDir;
+
+/// The most bytes of a file that is read as a text.
+const MOST_TEXT: u64 = 4 * 1024 * 1024;
+
+/// The folder that a manifest stands in.
+#[derive(Clone, Debug)]
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    fn locate(&self, path: &str) -> Result<PathBuf, FileProblem> {
+        let given = Path::new(path);
+        let mut depth = 0_i64;
+        for component in given.components() {
+            match component {
+                Component::ParentDir => depth -= 1,
+                Component::Normal(_) => depth += 1,
+                Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
+            }
+            if depth < 0 && !given.is_absolute() {
+                let hint = "put it beside the manifest, or give an absolute path";
+                return Err(problem("leads out of the manifest's folder", Some(hint)));
+            }
+        }
+        Ok(self.0.join(given))
+    }
+}
+
+impl Files for Folder {
+    fn read(&self, path: &str) -> Result<Vec<u8>, FileProblem> {
+        let path = self.locate(path)?;
+        let metadata = std::fs::metadata(&path).map_err(|error| from_io(&error))?;
+        if metadata.is_dir() {
+            return Err(problem("is a directory, not a file", None));
+        }
+        if metadata.len() > MOST_TEXT {
+            return Err(problem("is larger than 4 MiB", None));
+        }
+        std::fs::read(&path).map_err(|error| from_io(&error))
+    }
+
+    fn walk(&self, path: &str) -> Result<Vec<LocalFile>, FileProblem> {
+        let root = self.locate(path)?;
+        let metadata = std::fs::metadata(&root).map_err(|error| from_io(&error))?;
+        if metadata.is_file() {
+            let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            return Ok(vec![hash(&root, name)?]);
+        }
+        let mut files = Vec::new();
+        for entry in WalkDir::new(&root).follow_links(true).sort_by_file_name() {
+            let entry = entry.map_err(|error| {
+                let at = error.path().unwrap_or(&root).display().to_string();
+                problem(&format!("cannot be read at `{at}`: {error}"), None)
+            })?;
+            if entry.file_type().is_dir() {
+                continue;
+            }
+            let relative = entry.path().strip_prefix(&root).unwrap_or(entry.path());
+            let parts: Option<Vec<&str>> =
+                relative.components().map(|part| part.as_os_str().to_str()).collect();
+            let Some(parts) = parts else {
+                let shown = relative.display();
+                return Err(problem(
+                    &format!("holds a file whose name is not UTF-8: `{shown}`"),
+                    Some("rename it"),
+                ));
+            };
+            files.push(hash(entry.path(), parts.join("/"))?);
+        }
+        Ok(files)
+    }
+}
+
+fn hash(path: &Path, relative: String) -> Result<LocalFile, FileProblem> {
+    let in_file = |error: std::io::Error| problem(&format!("cannot be read at `{relative}`: {error}"), None);
+    let mut file = File::open(path).map_err(in_file)?;
+    let (mut part, mut parts, mut whole) = (Md5::new(), Vec::new(), Sha256::new());
+    let (mut in_part, mut size) = (0_u64, 0_u64);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let room = usize::try_from(PART_SIZE - in_part).unwrap_or(buffer.len()).min(buffer.len());
+        let read = file.read(&mut buffer[..room]).map_err(in_file)?;
+        if read == 0 {
+            break;
+        }
+        part.update(&buffer[..read]);
+        whole.update(&buffer[..read]);
+        in_part += read as u64;
+        size += read as u64;
+        if in_part == PART_SIZE {
+            parts.push(std::mem::replace(&mut part, Md5::new()).finalize());
+            in_part = 0;
+        }
+    }
+    let etag = if size <= PART_SIZE && parts.is_empty() {
+        hex(&part.finalize())
+    } else if size <= PART_SIZE {
+        hex(&parts[0])
+    } else {
+        if in_part > 0 {
+            parts.push(part.finalize());
+        }
+        let mut of_parts = Md5::new();
+        parts.iter().for_each(|part| of_parts.update(part));
+        format!("{}-{}", hex(&of_parts.finalize()), parts.len())
+    };
+    let path = std::path::absolute(path).map_err(in_file)?;
+    Ok(LocalFile { path, relative, size, etag, sha256: hex(&whole.finalize()) })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn problem(reason: &str, hint: Option<&str>) -> FileProblem {
+    FileProblem { reason: reason.to_owned(), hint: hint.map(str::to_owned) }
+}
+
+fn from_io(error: &std::io::Error) -> FileProblem {
+    match error.kind() {
+        ErrorKind::NotFound => problem("does not exist", Some("paths are relative to the manifest's folder")),
+        ErrorKind::PermissionDenied => problem("may not be read", None),
+        _ => problem(&format!("cannot be read: {error}"), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Folder(directory.path().to_owned());
+        (directory, folder)
+    }
+
+    #[test]
+    fn a_directory_is_walked_in_order_with_etags() {
+        let (directory, folder) = folder();
+        std::fs::create_dir_all(directory.path().join("data/b")).unwrap();
+        std::fs::write(directory.path().join("data/b/x.json"), "hello").unwrap();
+        std::fs::write(directory.path().join("data/a.json"), "").unwrap();
+        let files = folder.walk("data").unwrap();
+        let seen: Vec<(&str, u64, &str)> =
+            files.iter().map(|file| (file.relative.as_str(), file.size, file.etag.as_str())).collect();
+        assert_eq!(
+            seen,
+            [
+                ("a.json", 0, "d41d8cd98f00b204e9800998ecf8427e"),
+                ("b/x.json", 5, "5d41402abc4b2a76b9719d911017c592")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_larger_than_a_part_has_the_etag_of_its_parts() {
+        let (directory, folder) = folder();
+        let part = usize::try_from(PART_SIZE).unwrap();
+        for (size, etag) in [
+            // md5 of one part of zeros; then md5(md5(part) + md5("\0")) with `-2`.
+            (part, "2c7ab85a893283e98c931e9511add182".to_owned()),
+            (part + 1, {
+                let first = Md5::digest(vec![0; part]);
+                let second = Md5::digest([0]);
+                format!("{}-2", hex(&Md5::digest([first.as_slice(), second.as_slice()].concat())))
+            }),
+        ] {
+            std::fs::write(directory.path().join("big"), vec![0; size]).unwrap();
+            assert_eq!(folder.walk("big").unwrap()[0].etag, etag, "{size}");
+        }
+    }
+
+    #[test]
+    fn a_path_may_not_lead_out_and_a_missing_file_is_said() {
+        let (_directory, folder) = folder();
+        for path in ["../secret", "a/../../secret"] {
+            assert_eq!(folder.read(path).unwrap_err().reason, "leads out of the manifest's folder", "{path}");
+        }
+        assert_eq!(folder.walk("data").unwrap_err().reason, "does not exist");
+    }
+}
