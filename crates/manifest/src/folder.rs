@@ -112,7 +112,9 @@ fn hash(path: &Path, relative: String) -> Result<LocalFile, FileProblem> {
             parts.push(part.finalize());
         }
         let mut of_parts = Md5::new();
-        parts.iter().for_each(|part| of_parts.update(part));
+        for part in &parts {
+            of_parts.update(part);
+        }
         format!("{}-{}", hex(&of_parts.finalize()), parts.len())
     };
     let path = std::path::absolute(path).map_err(in_file)?;

@@ -47,9 +47,9 @@ pub fn validate(node: &Node, shape: &Shape, what: &str, diagnostics: &mut Diagno
         },
         Shape::List(inner) => match &node.value {
             NodeValue::List(items) => {
-                items
-                    .iter()
-                    .for_each(|item| validate(item, inner, &format!("an item of {what}"), diagnostics));
+                for item in items {
+                    validate(item, inner, &format!("an item of {what}"), diagnostics);
+                }
             }
             _ => mismatch(node, what, "a list", diagnostics),
         },
