@@ -263,7 +263,9 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..9 {
             let before = vec![format!("*a{}", level - 1); 10].join(", ");
-            bomb += &format!("a{level}: &a{level} [{before}]\n");
+            bomb.push_str(
+                &["a", &level.to_string(), ": &a", &level.to_string(), " [", &before, "]\n"].concat(),
+            );
         }
         assert!(parse(&bomb).1[0].contains("more than 100000 values"));
         assert!(parse(&"[".repeat(100)).1[0].contains("nested deeper than 64"));
