@@ -72,6 +72,7 @@ pub fn resource(kind: &str, key: &str, fields: &[(&str, Value)]) -> Resource {
         fields,
         files: BTreeMap::new(),
         depends_on,
+        flow: None,
         permissions: Permissions { force_destroy: true, ..Permissions::default() },
         span: Span::default(),
     }

@@ -1,8 +1,11 @@
 //! The half of a kind that talks to AWS, and the dispatch from the account to its kinds.
 
+use std::future::Future;
+
 use async_trait::async_trait;
+use futures_util::stream::{self, StreamExt};
 use lakeform_model::{
-    Account, Change, Class, CloudError, Force, Inventory, Kind, Present, Survey, SurveyRequest, Target,
+    Account, Change, Class, CloudError, Force, Inventory, Kind, Live, Present, Survey, SurveyRequest, Target,
     Wanted,
 };
 
@@ -33,6 +36,31 @@ pub(crate) trait Contact: Kind {
     ) -> Result<(), CloudError>;
 
     async fn delete(&self, cloud: &Cloud, present: &Present, force: Force) -> Result<(), CloudError>;
+}
+
+/// How many calls of one survey are under way at once.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Runs `read` for each item, several at once, and gives the answers in the items' order.
+pub(crate) async fn each<T, F>(
+    items: impl IntoIterator<Item = T>,
+    read: impl Fn(T) -> F + Send,
+) -> Vec<F::Output>
+where
+    F: Future + Send,
+    F::Output: Send,
+{
+    let reads: Vec<F> = items.into_iter().map(read).collect();
+    stream::iter(reads).buffered(SIDE_BY_SIDE).collect().await
+}
+
+/// What a read says of a wanted resource.
+pub(crate) fn live(read: Result<Option<Present>, CloudError>) -> Live {
+    match read {
+        Ok(Some(present)) => Live::Present(present),
+        Ok(None) => Live::Absent,
+        Err(error) => Live::Unreadable(error),
+    }
 }
 
 fn contact(kind: &str) -> Result<&'static dyn Contact, CloudError> {

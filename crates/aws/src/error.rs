@@ -40,6 +40,30 @@ where
     CloudError { class, operation: operation.to_owned(), code: None, message, request_id, status }
 }
 
+/// Names the operation of a failed call.
+pub(crate) trait Named<T> {
+    /// The result, its failure as the one of `operation` (`glue:GetTable`).
+    fn named(self, operation: &str) -> Result<T, CloudError>;
+}
+
+impl<T, E> Named<T> for Result<T, SdkError<E, HttpResponse>>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    fn named(self, operation: &str) -> Result<T, CloudError> {
+        self.map_err(|error| failure(operation, &error))
+    }
+}
+
+/// What was read, `None` where AWS said that it is not there. Every other failure stays one.
+pub(crate) fn absent<T>(result: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn no_message(status: Option<u16>) -> String {
     status.map_or_else(|| "no message".to_owned(), |status| format!("HTTP {status} without a message"))
 }

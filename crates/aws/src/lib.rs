@@ -1,13 +1,15 @@
 //! Everything lakeform knows about AWS. No other crate talks to it.
 //!
 //! `kinds/<kind>.rs` holds all knowledge of one kind; the rest is what kinds share: the clients and their
-//! configuration ([`Cloud`]), the classification of failures, and small AWS grammars (ARNs, policies).
+//! configuration ([`Cloud`]), the classification of failures, and small AWS grammars (S3 URLs, tags, policies).
 
 mod calls;
 mod cloud;
 mod contact;
 mod error;
 pub mod kinds;
+mod s3_url;
+mod tags;
 
 pub use calls::Calls;
 pub use cloud::{Cloud, CloudOptions};

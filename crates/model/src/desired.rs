@@ -19,6 +19,8 @@ pub struct Desired {
     pub resources: BTreeMap<Address, Resource>,
     /// Its checks, in the manifest's order.
     pub checks: Vec<Check>,
+    /// What a DPU-hour costs in US dollars, if the manifest says.
+    pub dpu_hour_usd: Option<f64>,
 }
 
 /// One resource as the manifest wants it.
@@ -34,10 +36,21 @@ pub struct Resource {
     pub files: BTreeMap<String, LocalFile>,
     /// What must exist before it, by references and containment.
     pub depends_on: BTreeSet<Address>,
+    /// What a run of it reads and writes, if it can be run.
+    pub flow: Option<Flow>,
     /// What the manifest allows.
     pub permissions: Permissions,
     /// Where its entry stands.
     pub span: Span,
+}
+
+/// What a run of a resource reads and writes: table names (`stedi.customer_landing`) and S3 URLs of folders.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Flow {
+    /// What it reads.
+    pub reads: Vec<String>,
+    /// What it writes.
+    pub writes: Vec<String>,
 }
 
 /// What the manifest allows or forbids for one resource.

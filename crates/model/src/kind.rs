@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Address, FieldRule, Fields, Key, LocalFile, Node, Scope, Shape};
+use crate::{Address, FieldRule, Fields, Flow, Key, LocalFile, Node, Scope, Shape};
 
 /// What is lost when a resource of a kind is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Draft {
     pub fields: Fields,
     /// Local files to upload, by the S3 key or another name the kind chooses; not compared.
     pub files: BTreeMap<String, LocalFile>,
+    /// What a run of it reads and writes, for a kind that can be run; not compared.
+    pub flow: Option<Flow>,
 }
 
 /// What lakeform knows about a kind of resource without asking AWS. Nothing here is async or sees a client.

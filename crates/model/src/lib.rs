@@ -24,7 +24,7 @@ mod value;
 pub use account::{Account, Force, Survey, SurveyRequest, Target, Wanted};
 pub use address::{Address, AddressError};
 pub use change::{Change, Effect, diff};
-pub use desired::{Check, Desired, Expect, Permissions, Resource, Severity};
+pub use desired::{Check, Desired, Expect, Flow, Permissions, Resource, Severity};
 pub use diagnostics::{Diagnostic, Diagnostics, Level, Source, Sources};
 pub use error::{Class, CloudError};
 pub use files::{FileProblem, Files, LocalFile, PART_SIZE};

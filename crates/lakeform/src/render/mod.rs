@@ -1,0 +1,11 @@
+//! Everything lakeform shows, as text or JSON. Takes values, gives strings; writes nowhere.
+
+pub(crate) mod answer;
+pub(crate) mod calls;
+pub(crate) mod diff;
+pub(crate) mod fields;
+pub(crate) mod json;
+pub(crate) mod plan;
+pub(crate) mod progress;
+pub(crate) mod summary;
+pub(crate) mod text;
