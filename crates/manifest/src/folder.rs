@@ -1,10 +1,12 @@
 //! The files beside a manifest. Refuses paths that lead out of the manifest's folder unless the user wrote an
 //! absolute one.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use lakeform_model::{FileProblem, Files, LocalFile, PART_SIZE};
 use md5::{Digest, Md5};
@@ -79,6 +81,31 @@ impl Files for Folder {
             files.push(hash(entry.path(), parts.join("/"))?);
         }
         Ok(files)
+    }
+}
+
+/// Remembers what was walked, so that a manifest can be loaded again without hashing every file again.
+#[derive(Debug)]
+pub struct Cached<F> {
+    files: F,
+    walks: Mutex<BTreeMap<String, Result<Vec<LocalFile>, FileProblem>>>,
+}
+
+impl<F: Files> Cached<F> {
+    /// Nothing is remembered yet.
+    pub fn new(files: F) -> Self {
+        Self { files, walks: Mutex::default() }
+    }
+}
+
+impl<F: Files> Files for Cached<F> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, FileProblem> {
+        self.files.read(path)
+    }
+
+    fn walk(&self, path: &str) -> Result<Vec<LocalFile>, FileProblem> {
+        let mut walks = self.walks.lock().unwrap_or_else(PoisonError::into_inner);
+        walks.entry(path.to_owned()).or_insert_with(|| self.files.walk(path)).clone()
     }
 }
 

@@ -92,9 +92,22 @@ pub fn expand_tree(
                 }
                 None => span,
             };
+            let alone = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
+            let before = diagnostics.0.len();
             let (expanded, references) = expand(text, last, place, meaning, diagnostics);
-            *text = expanded;
+            node.unresolved |= diagnostics.0.len() > before;
             node.references.extend(references);
+            // A lone `${var.count}` is what the variable is, a number or a boolean too.
+            let value = if alone { crate::yaml::scalar(&expanded) } else { NodeValue::Null };
+            node.value = match value {
+                NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_) => {
+                    node.written = Some(expanded);
+                    value
+                }
+                NodeValue::Null | NodeValue::Text(_) | NodeValue::List(_) | NodeValue::Map(_) => {
+                    NodeValue::Text(expanded)
+                }
+            };
         }
         NodeValue::List(items) => {
             for item in items {
@@ -159,6 +172,16 @@ mod tests {
     fn the_very_text_that_is_wrong_is_marked() {
         assert_eq!(expanded("a ${var.y} b", true).1, ["${var.y}: there is no `var.y`"]);
         assert_eq!(expanded("é ${var.x", true).1, ["${var.x: `${` is never closed"]);
+    }
+
+    #[test]
+    fn a_lone_placeholder_is_the_number_it_stands_for() {
+        let mut diagnostics = Diagnostics::default();
+        let text = "count: ${var.x}\nname: a${var.x}\n";
+        let mut node = crate::yaml::read(FileId(0), text, &mut diagnostics).unwrap();
+        expand_tree(&mut node, text, true, &mut meaning, &mut diagnostics);
+        assert_eq!(node.get("count").unwrap().as_int(), Some(1));
+        assert_eq!(node.get("name").unwrap().as_text(), Some("a1"));
     }
 
     #[test]

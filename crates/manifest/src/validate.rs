@@ -4,7 +4,7 @@ use lakeform_model::{Diagnostics, Key, Node, NodeValue, Shape};
 
 /// Checks `node`, called `what` in messages, against a shape; every problem is reported.
 pub fn validate(node: &Node, shape: &Shape, what: &str, diagnostics: &mut Diagnostics) {
-    if node.value == NodeValue::Null {
+    if node.value == NodeValue::Null || node.unresolved {
         return;
     }
     match shape {

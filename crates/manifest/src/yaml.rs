@@ -39,7 +39,12 @@ pub fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<N
             Err(error) => {
                 let at = error.marker().index();
                 let span = reader.span(at, at + 1);
-                reader.fail(span, format!("not valid YAML: {}", error.info()), None);
+                let line_start = text[..span.start].rfind('\n').map_or(0, |end| end + 1);
+                let line = text[line_start..].lines().next().unwrap_or_default();
+                // The braces of an interpolation look like a mapping's to YAML.
+                let hint = (line.contains("${") && line.contains(['{', '[']))
+                    .then_some("inside `{ … }` or `[ … ]` a text with `${…}` needs quotes");
+                reader.fail(span, format!("not valid YAML: {}", error.info()), hint);
             }
         }
         if reader.failed {
@@ -93,8 +98,11 @@ impl Reader<'_> {
     fn take(&mut self, event: Event<'_>, span: Span) {
         match event {
             Event::Scalar(text, style, anchor, _) => {
-                let value = scalar(&text, style);
-                self.add(Node { span, value, ..Node::default() }, anchor, 1);
+                let plain = style == ScalarStyle::Plain;
+                let value = if plain { scalar(&text) } else { NodeValue::Text(text.to_string()) };
+                let is_text = matches!(value, NodeValue::Text(_) | NodeValue::Null);
+                let written = (!is_text).then(|| text.to_string());
+                self.add(Node { span, value, written, ..Node::default() }, anchor, 1);
             }
             Event::SequenceStart(anchor, _) => self.begin(span, anchor, false),
             Event::MappingStart(anchor, _) => self.begin(span, anchor, true),
@@ -185,11 +193,8 @@ fn count(node: &Node) -> usize {
         + node.entries().iter().map(|(_, value)| 1 + count(value)).sum::<usize>()
 }
 
-/// A plain scalar by YAML 1.2's core schema; a quoted one is a text.
-fn scalar(text: &str, style: ScalarStyle) -> NodeValue {
-    if style != ScalarStyle::Plain {
-        return NodeValue::Text(text.to_owned());
-    }
+/// A plain scalar by YAML 1.2's core schema.
+pub(crate) fn scalar(text: &str) -> NodeValue {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return NodeValue::Null,
         "true" | "True" | "TRUE" => return NodeValue::Bool(true),
@@ -236,6 +241,7 @@ mod tests {
         assert_eq!(node.get("d").unwrap().as_bool(), Some(true));
         assert_eq!(node.get("e").unwrap().value, NodeValue::Null);
         assert_eq!(node.get("f").unwrap().as_number(), Some(1.5));
+        assert_eq!(node.text("h").as_deref(), Some("0123"));
         assert_eq!(node.get("g").unwrap().as_text(), Some("1e"));
     }
 

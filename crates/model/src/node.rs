@@ -26,6 +26,10 @@ pub struct Node {
     pub span: Span,
     /// What it is.
     pub value: NodeValue,
+    /// A number or boolean as it is written: where a text is wanted, `5.0` stays `5.0`.
+    pub written: Option<String>,
+    /// Whether a `${…}` in it stands for nothing: that was reported, and nothing else about it is worth saying.
+    pub unresolved: bool,
     /// The resources named by `${…}` in this very scalar.
     pub references: BTreeSet<Address>,
 }
@@ -80,6 +84,9 @@ impl Node {
     pub fn scalar_text(&self) -> Option<String> {
         match &self.value {
             NodeValue::Text(text) => Some(text.clone()),
+            NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_) if self.written.is_some() => {
+                self.written.clone()
+            }
             NodeValue::Bool(value) => Some(value.to_string()),
             NodeValue::Int(value) => Some(value.to_string()),
             NodeValue::Float(value) => Some(value.to_string()),
