@@ -1,6 +1,8 @@
 //! One binary for all tests across crates.
 
 mod executor;
+mod fields;
+mod lab;
 mod properties;
 
 use std::sync::Arc;
