@@ -283,9 +283,11 @@ impl Check {
         let value = match (elements.get("Principal"), elements.get("NotPrincipal")) {
             (Some(value), None) => value,
             (None, Some(value)) => {
-                if effect == Some("Allow") {
-                    let hint = "name who is allowed in `Principal`";
-                    self.error(format!("has `NotPrincipal` with Allow in {at}"), Some(hint));
+                // Source: IAM's own refusals, "Allow with NotPrincipal is not allowed" and "AssumeRole policy must
+                // not contain NotPrincipal field".
+                if effect == Some("Allow") || self.use_ == PolicyUse::Trust {
+                    let hint = "name who is meant in `Principal`";
+                    self.error(format!("must not have `NotPrincipal` in {at}"), Some(hint));
                 }
                 value
             }
@@ -541,7 +543,7 @@ mod tests {
             (
                 json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "NotPrincipal": { "Service": "x" } }),
                 Trust,
-                "has `NotPrincipal` with Allow in statement 1",
+                "must not have `NotPrincipal` in statement 1",
             ),
             (
                 json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }),

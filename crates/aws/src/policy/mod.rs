@@ -3,12 +3,14 @@
 
 mod check;
 mod equality;
+mod presets;
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 pub(crate) use check::{INLINE_QUOTA, check_document, report, size};
 pub(crate) use equality::equivalent;
+pub(crate) use presets::{glue_service, s3_access, trust_of};
 
 /// What a document is for: this decides which elements it must and must not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
