@@ -14,7 +14,8 @@ use crate::lab::{Lab, On, emulator, new_account, outline};
 const BOTH: [On; 2] = [On::Ministack, On::Moto];
 const READ_ONLY: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Action":["sts:AssumeRole"],"Effect":"Allow","Principal":{"Service":["glue.amazonaws.com"]}}]}"#;
-const THEIRS: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}]}"#;
+const THEIRS: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}]}"#;
 
 const ROLE: &str = "
 lakeform: 1
@@ -37,7 +38,8 @@ fn without_old() -> String {
 /// A role's inline policies and attachments, by name.
 async fn parts(lab: &Lab, role: &str) -> Vec<String> {
     let inline = lab.cloud.iam().list_role_policies().role_name(role).send().await.expect("policies");
-    let attached = lab.cloud.iam().list_attached_role_policies().role_name(role).send().await.expect("policies");
+    let attached =
+        lab.cloud.iam().list_attached_role_policies().role_name(role).send().await.expect("policies");
     let attached = attached.attached_policies.unwrap_or_default();
     let mut parts = inline.policy_names;
     parts.extend(attached.into_iter().filter_map(|policy| policy.policy_name));
@@ -113,7 +115,9 @@ async fn a_role_that_carries_others_policies_is_deleted_only_with_permission() {
         let denials: Vec<&str> = plan.denials().map(|finding| finding.text.as_str()).collect();
         assert_eq!(
             denials,
-            ["to delete it would lose data: it holds an inline policy of others: `Theirs`; a policy that others attached: `arn:aws:iam::aws:policy/ReadOnlyAccess`; an instance profile that uses it: `box`"],
+            [
+                "to delete it would lose data: it holds an inline policy of others: `Theirs`; a policy that others attached: `arn:aws:iam::aws:policy/ReadOnlyAccess`; an instance profile that uses it: `box`"
+            ],
             "{on:?}"
         );
         assert!(!lab.apply(&plan).await.is_success(), "refused without the permission");
@@ -136,10 +140,18 @@ async fn adopting_a_role_that_is_as_the_manifest_says_changes_only_its_tags() {
             lab.load("lakeform: 1\nstack: etl\nroles:\n  etl: { trust: glue.amazonaws.com, adopt: true }\n");
         let plan = lab.settle(&desired).await;
         assert_eq!(plan.steps[0].action, Action::Adopt, "{}", outline(&plan));
-        assert_eq!(plan.steps[0].changes, [], "{on:?}: one spelling of the trust policy is as good as another");
+        assert_eq!(
+            plan.steps[0].changes,
+            [],
+            "{on:?}: one spelling of the trust policy is as good as another"
+        );
         assert_eq!(parts(&lab, "etl").await, ["ReadOnlyAccess", "Theirs"], "{on:?}");
         lab.destroy(&desired).await;
-        assert_eq!(tags(&lab, "etl").await, BTreeMap::from([("owner".to_owned(), "them".to_owned())]), "{on:?}");
+        assert_eq!(
+            tags(&lab, "etl").await,
+            BTreeMap::from([("owner".to_owned(), "them".to_owned())]),
+            "{on:?}"
+        );
     }
 }
 
@@ -153,14 +165,20 @@ async fn a_role_that_left_the_manifest_is_found_by_its_mark_and_goes() {
         let plan = lab.settle(&nothing()).await;
         assert_eq!(outline(&plan), "Delete Whole role.etl", "{on:?}");
         let left = lab.cloud.iam().list_roles().send().await.expect("roles").roles;
-        assert_eq!(left.iter().map(|role| role.role_name.as_str()).collect::<Vec<_>>(), ["bystander"], "{on:?}");
+        assert_eq!(
+            left.iter().map(|role| role.role_name.as_str()).collect::<Vec<_>>(),
+            ["bystander"],
+            "{on:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn who_may_not_read_all_details_reads_roles_one_by_one() {
-    let faults = Faults { seed: 1, faults: vec![Fault::on("iam:GetAccountAuthorizationDetails", Effect::Denied)] };
-    let proxy = Proxy::start(emulator().endpoint(), ProxyConfig { faults, ..ProxyConfig::default() }).expect("a proxy");
+    let faults =
+        Faults { seed: 1, faults: vec![Fault::on("iam:GetAccountAuthorizationDetails", Effect::Denied)] };
+    let proxy = Proxy::start(emulator().endpoint(), ProxyConfig { faults, ..ProxyConfig::default() })
+        .expect("a proxy");
     let lab = Lab::at(proxy.endpoint(), &new_account(), None).await;
     lab.settle(&lab.load(ROLE)).await;
     hand_made(&lab, "bystander").await;
@@ -206,7 +224,8 @@ async fn a_name_that_differs_only_in_case_is_a_conflict() {
 #[tokio::test]
 async fn a_create_that_was_cut_off_after_its_first_call_is_finished() {
     let faults = Faults { seed: 1, faults: vec![Fault::on("iam:PutRolePolicy", Effect::Denied).times(1)] };
-    let proxy = Proxy::start(emulator().endpoint(), ProxyConfig { faults, ..ProxyConfig::default() }).expect("a proxy");
+    let proxy = Proxy::start(emulator().endpoint(), ProxyConfig { faults, ..ProxyConfig::default() })
+        .expect("a proxy");
     let lab = Lab::at(proxy.endpoint(), &new_account(), None).await;
     let desired = lab.load(ROLE);
     let plan = lab.plan(&desired, &PlanOptions::default()).await;
@@ -219,7 +238,8 @@ async fn a_create_that_was_cut_off_after_its_first_call_is_finished() {
 #[tokio::test]
 async fn a_dropped_policy_is_not_forgotten_when_its_removal_is_cut_off() {
     let faults = Faults { seed: 1, faults: vec![Fault::on("iam:DetachRolePolicy", Effect::Denied).times(1)] };
-    let proxy = Proxy::start(emulator().endpoint(), ProxyConfig { faults, ..ProxyConfig::default() }).expect("a proxy");
+    let proxy = Proxy::start(emulator().endpoint(), ProxyConfig { faults, ..ProxyConfig::default() })
+        .expect("a proxy");
     let lab = Lab::at(proxy.endpoint(), &new_account(), None).await;
     lab.settle(&lab.load(ROLE)).await;
     let changed = lab.load(&without_old());
@@ -264,18 +284,36 @@ async fn what_iam_would_refuse_is_told_before_any_call() {
         ("{ trust: a.b, policies: { A: {} } }", "the policy `A` is empty"),
         ("{ trust: a.b, policies: { A: { preset: glue } } }", "`preset` cannot be `glue`"),
         ("{ trust: a.b, policies: { A: { preset: s3-access } } }", "the policy `A` names no bucket"),
-        ("{ trust: a.b, policies: { A: { preset: s3-access, buckets: Lake } } }", "there is no bucket `Lake`"),
-        ("{ trust: a.b, policies: { A: { preset: glue-service, buckets: [x] } } }", "the policy `A` has `buckets`"),
-        ("{ trust: a.b, policies: { A: { preset: glue-service, file: x } } }", "has a `preset` and a document"),
+        (
+            "{ trust: a.b, policies: { A: { preset: s3-access, buckets: Lake } } }",
+            "there is no bucket `Lake`",
+        ),
+        (
+            "{ trust: a.b, policies: { A: { preset: glue-service, buckets: [x] } } }",
+            "the policy `A` has `buckets`",
+        ),
+        (
+            "{ trust: a.b, policies: { A: { preset: glue-service, file: x } } }",
+            "has a `preset` and a document",
+        ),
         ("{ trust: a.b, policies: { A: { file: none.json } } }", "`none.json` does not exist"),
         ("{ trust: a.b, policies: { A: { file: bad.json } } }", "the policy `A` is not JSON"),
         ("{ trust: a.b, policies: { A: { document: '{' } } }", "the policy `A` is not JSON"),
         ("{ trust: a.b, policies: { A: { document: {} } } }", "the policy `A` has no `Statement`"),
-        ("{ trust: a.b, policies: { 'A b': { preset: glue-service } } }", "the key `A b` of `policies` must not hold ` `"),
+        (
+            "{ trust: a.b, policies: { 'A b': { preset: glue-service } } }",
+            "the key `A b` of `policies` must not hold ` `",
+        ),
         ("{ trust: a.b, managed_policies: ['arn:aws:iam::1:policy/x'] }", "must be an ARN such as"),
         ("{ trust: a.b, managed_policies: ['arn:aws:iam::aws:role/x'] }", "must be the ARN of a policy"),
-        ("{ trust: a.b, managed_policies: [AWSGlueServiceRole, service-role/AWSGlueServiceRole] }", "is there twice"),
-        ("{ trust: { document: { Statement: { Effect: Allow, Principal: '*', Action: 'sts:AssumeRole' } } } }", "lets every AWS account assume the role"),
+        (
+            "{ trust: a.b, managed_policies: [AWSGlueServiceRole, service-role/AWSGlueServiceRole] }",
+            "is there twice",
+        ),
+        (
+            "{ trust: { document: { Statement: { Effect: Allow, Principal: '*', Action: 'sts:AssumeRole' } } } }",
+            "lets every AWS account assume the role",
+        ),
     ];
     for (role, expected) in cases {
         let said = problems(&lab, &format!("  etl: {role}\n"));

@@ -946,8 +946,8 @@ async fn set_boundary(cloud: &Cloud, role: &str, arn: Option<&str>) -> Result<()
 
 async fn retag(cloud: &Cloud, role: &str, patch: TagPatch) -> Result<(), CloudError> {
     let TagPatch { set, remove } = patch;
+    // What the manifest dropped goes before the mark forgets it.
     if !remove.is_empty() {
-        // What the manifest dropped goes before the mark forgets it; the mark itself goes last.
         let request = cloud.iam.untag_role().role_name(role).set_tag_keys(Some(remove));
         visible(request.send().await.named("iam:UntagRole"))?;
     }

@@ -5,10 +5,11 @@ mod check;
 mod equality;
 mod presets;
 
+use lakeform_model::{Level, Node, Scope};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-pub(crate) use check::{INLINE_QUOTA, check_document, report, size};
+pub(crate) use check::{INLINE_QUOTA, Problem, check_document, size};
 pub(crate) use equality::equivalent;
 pub(crate) use presets::{glue_service, s3_access, trust_of};
 
@@ -28,6 +29,28 @@ pub(crate) enum PolicyUse {
 pub(crate) fn parse_document(text: &str) -> Option<Value> {
     let plain = serde_json::from_str(text).ok();
     plain.or_else(|| serde_json::from_str(&percent_decode_str(text).decode_utf8().ok()?).ok())
+}
+
+/// Tells the manifest's diagnostics everything that is wrong with a document; `what` names it. True when AWS
+/// would take it.
+pub(crate) fn report(
+    scope: &mut Scope<'_>,
+    at: &Node,
+    what: &str,
+    document: &Value,
+    use_: PolicyUse,
+) -> bool {
+    let problems = check_document(document, use_);
+    let fine = problems.iter().all(|problem| problem.level == Level::Warning);
+    for Problem { level, message, hint } in problems {
+        let message = format!("{what} {message}");
+        let diagnostic = match level {
+            Level::Error => scope.error(at, message),
+            Level::Warning => scope.diagnostics.warning(Some(at.span), message),
+        };
+        diagnostic.hint = hint;
+    }
+    fine
 }
 
 #[cfg(test)]
