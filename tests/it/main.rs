@@ -2,6 +2,9 @@
 
 mod executor;
 mod fields;
+mod kinds {
+    mod role;
+}
 mod lab;
 mod properties;
 

@@ -258,7 +258,8 @@ impl Loader<'_> {
         let tags = BTreeMap::new();
         for found in sections::entries(root, self.kinds) {
             let Found { kind, address, parent: _, key, node, within } = found;
-            let identity = kind.identity(&Entry { address: &address, key, node, within: &within });
+            let entry = Entry { address: &address, key, node, within: &within };
+            let identity = kind.identity(&entry);
             let at = node.get("name").unwrap_or(key);
             if at.unresolved {
                 // Reported already.
@@ -283,7 +284,7 @@ impl Loader<'_> {
                 self.files,
                 &mut unheard,
             );
-            let outputs = kind.outputs(&identity, &scope);
+            let outputs = kind.outputs_of(&entry, &identity, &scope);
             known.insert(address, Known { identity, outputs });
         }
         known

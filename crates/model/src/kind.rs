@@ -81,6 +81,16 @@ pub trait Kind: Send + Sync + 'static {
         BTreeMap::new()
     }
 
+    /// Likewise, for a kind where more than the identity decides, such as the path in a role's ARN.
+    fn outputs_of(
+        &self,
+        _entry: &Entry<'_>,
+        identity: &str,
+        scope: &Scope<'_>,
+    ) -> BTreeMap<&'static str, String> {
+        self.outputs(identity, scope)
+    }
+
     /// The desired fields of an entry; `None` when it told the diagnostics why there are none.
     fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft>;
 }

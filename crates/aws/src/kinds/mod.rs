@@ -1,5 +1,7 @@
 //! The catalog: one file a kind, one line here.
 
+mod role;
+
 use lakeform_model::{Kind, Kinds};
 
 use crate::contact::Contact;
@@ -11,7 +13,7 @@ macro_rules! catalog {
     };
 }
 
-catalog![];
+catalog![role::Role];
 
 /// Every kind lakeform knows, in the order they are shown.
 pub const KINDS: Kinds = Kinds(ALL);
