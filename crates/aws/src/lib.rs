@@ -8,7 +8,10 @@ mod cloud;
 mod contact;
 mod error;
 pub mod kinds;
+mod lifecycle;
+mod objects;
 mod s3_url;
+mod sending;
 mod tags;
 
 pub use calls::Calls;

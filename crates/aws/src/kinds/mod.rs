@@ -1,5 +1,7 @@
 //! The catalog: one file a kind, one line here.
 
+mod bucket;
+
 use lakeform_model::{Kind, Kinds};
 
 use crate::contact::Contact;
@@ -11,7 +13,7 @@ macro_rules! catalog {
     };
 }
 
-catalog![];
+catalog![bucket::Bucket];
 
 /// Every kind lakeform knows, in the order they are shown.
 pub const KINDS: Kinds = Kinds(ALL);
