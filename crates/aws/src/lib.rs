@@ -7,6 +7,7 @@ mod calls;
 mod cloud;
 mod contact;
 mod error;
+mod glob;
 pub mod kinds;
 mod lifecycle;
 mod objects;

@@ -1,6 +1,7 @@
 //! The catalog: one file a kind, one line here.
 
 mod bucket;
+mod upload;
 
 use lakeform_model::{Kind, Kinds};
 
@@ -13,7 +14,7 @@ macro_rules! catalog {
     };
 }
 
-catalog![bucket::Bucket];
+catalog![bucket::Bucket, upload::Upload];
 
 /// Every kind lakeform knows, in the order they are shown.
 pub const KINDS: Kinds = Kinds(ALL);
