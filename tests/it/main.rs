@@ -2,9 +2,7 @@
 
 mod executor;
 mod fields;
-mod kinds {
-    mod role;
-}
+mod kinds;
 mod lab;
 mod properties;
 

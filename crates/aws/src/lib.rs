@@ -7,9 +7,13 @@ mod calls;
 mod cloud;
 mod contact;
 mod error;
+mod glob;
 pub mod kinds;
+mod lifecycle;
+mod objects;
 mod policy;
 mod s3_url;
+mod sending;
 mod tags;
 
 pub use calls::Calls;

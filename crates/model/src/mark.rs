@@ -57,6 +57,12 @@ impl Managed {
         self.0.contains(&hash(path, member))
     }
 
+    /// What either of two manages: while one is turned into the other, both are ours.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).cloned().collect())
+    }
+
     /// How many keys and members there are.
     pub fn len(&self) -> usize {
         self.0.len()

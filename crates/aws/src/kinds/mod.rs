@@ -1,6 +1,8 @@
 //! The catalog: one file a kind, one line here.
 
+mod bucket;
 mod role;
+mod upload;
 
 use lakeform_model::{Kind, Kinds};
 
@@ -13,7 +15,7 @@ macro_rules! catalog {
     };
 }
 
-catalog![role::Role];
+catalog![bucket::Bucket, upload::Upload, role::Role];
 
 /// Every kind lakeform knows, in the order they are shown.
 pub const KINDS: Kinds = Kinds(ALL);
