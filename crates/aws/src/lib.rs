@@ -8,6 +8,7 @@ mod cloud;
 mod contact;
 mod error;
 pub mod kinds;
+mod policy;
 mod s3_url;
 mod tags;
 
