@@ -64,6 +64,14 @@ pub(crate) fn absent<T>(result: Result<T, CloudError>) -> Result<Option<T>, Clou
     }
 }
 
+/// The failure that a batch operation reports for one item inside a good answer.
+pub(crate) fn item_failure(operation: &str, code: Option<&str>, message: Option<&str>) -> CloudError {
+    let message = message.unwrap_or("no message").to_owned();
+    let class = classify(operation, code, Some(400), &message);
+    let operation = operation.to_owned();
+    CloudError { class, operation, code: code.map(str::to_owned), message, request_id: None, status: None }
+}
+
 fn no_message(status: Option<u16>) -> String {
     status.map_or_else(|| "no message".to_owned(), |status| format!("HTTP {status} without a message"))
 }
@@ -163,7 +171,10 @@ fn classify(operation: &str, code: Option<&str>, status: Option<u16>, message: &
         "MalformedPolicyDocument" if message.contains("Invalid principal in policy") => Class::Propagating,
         "InvalidInput" if PROPAGATION.iter().any(|phrase| message.contains(phrase)) => Class::Propagating,
         // Athena has one code for everything a request can be wrong in.
-        "InvalidRequest" if operation.starts_with("athena:") && message.contains("is not found") => {
+        "InvalidRequest"
+            if operation.starts_with("athena:")
+                && (message.contains("is not found") || message.contains("does not exist")) =>
+        {
             Class::NotFound
         }
         _ => match status {

@@ -55,7 +55,8 @@ struct Decider<'a> {
 }
 
 impl Decider<'_> {
-    /// Plans one wanted resource; true when `former`, the one that had its address, is being replaced by it.
+    /// Plans one wanted resource; true when `former`, the one that had its address, is being replaced by it, or
+    /// is to stay because it cannot be told yet what becomes of it.
     fn want(self, resource: &Resource, live: &Live, former: Option<&Present>) -> bool {
         let rules = self.kinds.rules(resource.address.kind());
         let (identity, fields) = self
@@ -85,9 +86,14 @@ impl Decider<'_> {
             basis: live.map_or(Live::Absent, |live| Live::Present(live.clone())).fingerprint(),
         };
         match live {
-            Live::Unreadable(error) => self.block(resource, BlockedBy::Unreadable(error.clone())),
+            // Until the new one can be planned, the old one is what there is.
+            Live::Unreadable(error) => {
+                self.block(resource, BlockedBy::Unreadable(error.clone()));
+                return former.is_some();
+            }
             Live::Conflict { reason, hint } => {
                 self.block(resource, BlockedBy::Conflict { reason: reason.clone(), hint: hint.clone() });
+                return former.is_some();
             }
             Live::Absent => {
                 if let Some(former) = former {

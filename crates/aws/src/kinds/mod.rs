@@ -8,6 +8,10 @@ use lakeform_model::{Kind, Kinds};
 
 use crate::contact::Contact;
 
+mod gateway_endpoint;
+mod query;
+mod workgroup;
+
 macro_rules! catalog {
     ($($kind:expr),* $(,)?) => {
         const ALL: &[&dyn Kind] = &[$(&$kind),*];
@@ -15,7 +19,14 @@ macro_rules! catalog {
     };
 }
 
-catalog![bucket::Bucket, upload::Upload, role::Role];
+catalog![
+    bucket::Bucket,
+    upload::Upload,
+    role::Role,
+    gateway_endpoint::GatewayEndpoint,
+    workgroup::Workgroup,
+    query::Query
+];
 
 /// Every kind lakeform knows, in the order they are shown.
 pub const KINDS: Kinds = Kinds(ALL);

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use aws_sdk_s3::primitives::ByteStream;
 use lakeform_model::{
     Address, Change, Class, CloudError, Draft, Entry, FieldPath, FieldRule, Fields, Force, Holds, Inventory,
-    Key, Kind, Live, LocalFile, Managed, Mark, Merge, Node, PART_SIZE, Present, Scope, Shape, Survey,
-    SurveyRequest, Target, Value, Wanted,
+    Key, Kind, LocalFile, Mark, Merge, Node, PART_SIZE, Present, Scope, Shape, Survey, SurveyRequest, Target,
+    Value, Wanted,
 };
 
 use crate::contact::{Contact, each, live};
