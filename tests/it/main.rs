@@ -1,6 +1,7 @@
 //! One binary for all tests across crates.
 
 mod executor;
+mod kinds;
 mod properties;
 
 use std::sync::Arc;
