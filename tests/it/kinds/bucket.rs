@@ -73,7 +73,10 @@ async fn a_bucket_that_holds_something_needs_a_permission() {
     assert_eq!(codes, ["data-loss"]);
     // Were the guard passed over, the kind itself would refuse.
     let summary = lab.apply(&plan).await;
-    assert!(matches!(&summary.outcomes[0], Outcome::Failed(error) if error.class == Class::Invalid), "{summary:?}");
+    assert!(
+        matches!(&summary.outcomes[0], Outcome::Failed(error) if error.class == Class::Invalid),
+        "{summary:?}"
+    );
     lab.cloud.s3().delete_object().bucket(name(&lab)).key("a").send().await.unwrap();
     lab.destroy(&desired).await;
 }
@@ -156,7 +159,9 @@ async fn a_bucket_elsewhere_or_of_another_account_is_no_absence() {
     let desired = lab.load(&manifest(&lab, ""));
     let plan = lab.plan(&desired, &PlanOptions::default()).await;
     assert!(plan.steps.is_empty(), "{}", outline(&plan));
-    assert!(matches!(&plan.blocked[0].by, BlockedBy::Unreadable(error) if error.message.contains("another account")));
+    assert!(
+        matches!(&plan.blocked[0].by, BlockedBy::Unreadable(error) if error.message.contains("another account"))
+    );
 
     let far = Lab::new(On::Ministack).await;
     let configuration =

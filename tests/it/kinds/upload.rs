@@ -127,7 +127,10 @@ async fn a_file_that_changed_since_it_was_planned_is_not_sent() {
     lab.write("data/a.json", "2");
     lab.write("data/big.bin", vec![8; 17 << 20]);
     let summary = lab.apply(&plan).await;
-    assert!(matches!(&summary.outcomes[0], Outcome::Failed(error) if error.class == Class::Local), "{summary:?}");
+    assert!(
+        matches!(&summary.outcomes[0], Outcome::Failed(error) if error.class == Class::Local),
+        "{summary:?}"
+    );
     assert_eq!(keys(&lab).await, [".lakeform/demo/upload.data"]);
     assert_eq!(calls(&lab, "AbortMultipartUpload"), 1);
     lab.settle(&lab.load(&manifest(&lab, ""))).await;

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use aws_sdk_s3::primitives::ByteStream;
 use lakeform_model::{
     Address, Change, Class, CloudError, Draft, Entry, FieldPath, FieldRule, Fields, Force, Holds, Inventory,
-    Key, Kind, Live, LocalFile, Managed, Mark, Merge, Node, PART_SIZE, Present, Scope, Shape, Survey,
-    SurveyRequest, Target, Value, Wanted,
+    Key, Kind, LocalFile, Mark, Merge, Node, PART_SIZE, Present, Scope, Shape, Survey, SurveyRequest, Target,
+    Value, Wanted,
 };
 
 use crate::contact::{Contact, each, live};
@@ -518,7 +518,8 @@ async fn survey_one(
     }
     let prunes = wanted.fields.0.contains_key("others");
     if mark.is_none() {
-        if there.is_empty() && !(prunes && !found.is_empty()) {
+        let in_the_way = !there.is_empty() || (prunes && !found.is_empty());
+        if !in_the_way {
             return Ok(None);
         }
         // Somebody's objects are in the way: another stack's, if its mark is here.
@@ -659,7 +660,7 @@ async fn send_all(
 
 #[cfg(test)]
 mod tests {
-    use lakeform_model::NodeValue;
+    use lakeform_model::{Managed, NodeValue};
 
     use super::*;
 
