@@ -341,7 +341,9 @@ fn read_rule(rule: &LifecycleRule) -> Value {
         ])
     });
     put("noncurrent_version_expiration", expiration);
-    let abort = rule.abort_incomplete_multipart_upload().and_then(|abort| abort.days_after_initiation());
+    let abort = rule
+        .abort_incomplete_multipart_upload()
+        .and_then(AbortIncompleteMultipartUpload::days_after_initiation);
     put("abort_incomplete_multipart_days", abort.map(Value::from));
     Value::Map(map)
 }

@@ -213,10 +213,7 @@ impl Contact for Bucket {
     }
 
     async fn inventory(&self, cloud: &Cloud, present: &Present) -> Result<Inventory, CloudError> {
-        let lines = match absent(objects::count(cloud, &present.identity).await)? {
-            Some(lines) => lines,
-            None => Vec::new(),
-        };
+        let lines = absent(objects::count(cloud, &present.identity).await)?.unwrap_or_default();
         Ok(Inventory { needs_permission: !lines.is_empty(), lines })
     }
 
@@ -321,7 +318,8 @@ async fn read(cloud: &Cloud, wanted: &Wanted) -> Live {
         }
         Err(error) => return Live::Unreadable(error),
     }
-    match read_settings(cloud, wanted).await {
+    // Six reads side by side make a large future.
+    match Box::pin(read_settings(cloud, wanted)).await {
         Ok(present) => Live::Present(present),
         // It was there a moment ago: gone since, or not visible everywhere yet.
         Err(error) if error.code.as_deref() == Some("NoSuchBucket") => Live::Unreadable(spreading(error)),

@@ -518,7 +518,8 @@ async fn survey_one(
     }
     let prunes = wanted.fields.0.contains_key("others");
     if mark.is_none() {
-        if there.is_empty() && !(prunes && !found.is_empty()) {
+        let in_the_way = !there.is_empty() || (prunes && !found.is_empty());
+        if !in_the_way {
             return Ok(None);
         }
         // Somebody's objects are in the way: another stack's, if its mark is here.
@@ -659,7 +660,7 @@ async fn send_all(
 
 #[cfg(test)]
 mod tests {
-    use lakeform_model::NodeValue;
+    use lakeform_model::{Managed, NodeValue};
 
     use super::*;
 
