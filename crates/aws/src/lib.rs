@@ -7,6 +7,7 @@ mod calls;
 mod cloud;
 mod contact;
 mod error;
+mod glue_catalog;
 pub mod kinds;
 mod s3_url;
 mod tags;

@@ -11,7 +11,9 @@ macro_rules! catalog {
     };
 }
 
-catalog![];
+mod database;
+
+catalog![database::Database];
 
 /// Every kind lakeform knows, in the order they are shown.
 pub const KINDS: Kinds = Kinds(ALL);
