@@ -12,8 +12,9 @@ macro_rules! catalog {
 }
 
 mod database;
+mod table;
 
-catalog![database::Database];
+catalog![database::Database, table::Table];
 
 /// Every kind lakeform knows, in the order they are shown.
 pub const KINDS: Kinds = Kinds(ALL);
