@@ -2,6 +2,7 @@
 
 mod executor;
 mod fields;
+mod kinds;
 mod lab;
 mod properties;
 

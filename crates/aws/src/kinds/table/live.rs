@@ -90,3 +90,114 @@ pub(super) fn column(column: &GlueColumn) -> Column {
     });
     Column { name: column.name.to_lowercase(), type_name, comment: column.comment.clone() }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_glue::types::{Column as GlueColumn, SerDeInfo, StorageDescriptor, Table};
+    use lakeform_model::{Managed, diff};
+
+    use super::*;
+    use crate::kinds::table::RULES;
+    use crate::s3_url;
+
+    fn glue_column(name: &str, kind: &str) -> GlueColumn {
+        GlueColumn::builder().name(name).r#type(kind).build().unwrap()
+    }
+
+    /// A table as AWS reads it back: everything it fills in is there.
+    fn read_back(column: GlueColumn, location: &str) -> Table {
+        let descriptor = StorageDescriptor::builder()
+            .columns(column)
+            .location(location)
+            .compressed(false)
+            .number_of_buckets(0)
+            .set_sort_columns(Some(Vec::new()))
+            .stored_as_sub_directories(false)
+            .build();
+        Table::builder()
+            .name("Events")
+            .table_type("EXTERNAL_TABLE")
+            .retention(0)
+            .storage_descriptor(descriptor)
+            .build()
+            .unwrap()
+    }
+
+    fn wanted(columns: &[Column]) -> Fields {
+        let mut fields = Fields::new();
+        fields.set("database", Value::pointer("database", "d", "d"));
+        fields.set("table_type", "EXTERNAL_TABLE");
+        fields.set("columns", columns_value(columns));
+        fields
+    }
+
+    fn plain(name: &str, kind: &str) -> Column {
+        Column { name: name.to_owned(), type_name: kind.to_owned(), comment: None }
+    }
+
+    fn differences(wanted: &Fields, table: &Table) -> Vec<String> {
+        let (live, _) = fields("d", table, Some(wanted));
+        let changes = diff(wanted, &live, RULES, &Managed::default());
+        changes.iter().map(|change| change.path.to_string()).collect()
+    }
+
+    #[test]
+    fn what_aws_fills_in_is_no_difference() {
+        let mut wanted = wanted(&[plain("id", "array<struct<a:int>>")]);
+        wanted.set("location", s3_url::value("s3://lake/events/"));
+        let column = glue_column("ID", "array< struct<A: INT> >");
+        let mut table = read_back(column, "s3://lake/events");
+        assert_eq!(differences(&wanted, &table), Vec::<String>::new());
+        if let Some(descriptor) = &mut table.storage_descriptor {
+            descriptor.number_of_buckets = -1;
+            descriptor.bucket_columns = Some(Vec::new());
+        }
+        assert_eq!(differences(&wanted, &table), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_others_write_is_no_difference_and_what_the_manifest_gives_is_text() {
+        let mut wanted = wanted(&[plain("id", "string")]);
+        wanted.set("location", s3_url::value("s3://lake/events/"));
+        wanted.set("parameters", Value::text_map([("projection.enabled", "true"), ("recordCount", "1")]));
+        let mut table = read_back(glue_column("id", "string"), "s3://lake/events/");
+        let theirs = [
+            ("projection.enabled", "true"),
+            ("recordCount", "99"),
+            ("classification", "json"),
+            ("EXTERNAL", "TRUE"),
+        ];
+        table.parameters = Some(theirs.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+        if let Some(descriptor) = &mut table.storage_descriptor {
+            let serde =
+                SerDeInfo::builder().serialization_library("org.x.Serde").parameters("path", "s3://x");
+            descriptor.serde_info = Some(serde.build());
+        }
+        assert_eq!(differences(&wanted, &table), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_iceberg_table_reads_as_what_its_metadata_makes_of_the_columns() {
+        let mut fields = Fields::new();
+        fields.set("database", Value::pointer("database", "d", "d"));
+        fields.set("table_type", "EXTERNAL_TABLE").set("open_table_format", "iceberg");
+        let mut column = plain("id", "smallint");
+        column.comment = Some("the number".to_owned());
+        let own = [
+            ("columns".to_owned(), columns_value(&[column])),
+            ("location".to_owned(), s3_url::value("s3://lake/t/")),
+            ("partitioning".to_owned(), Value::texts(["id"])),
+        ];
+        fields.set("iceberg", std::collections::BTreeMap::from(own));
+        let mut table = read_back(glue_column("id", "int"), "s3://lake/t");
+        let former =
+            GlueColumn::builder().name("old").r#type("string").parameters("iceberg.field.current", "false");
+        if let Some(columns) = table.storage_descriptor.as_mut().and_then(|all| all.columns.as_mut()) {
+            columns.push(former.build().unwrap());
+        }
+        let metadata = [("table_type", "iceberg"), ("metadata_location", "s3://lake/t/metadata/00003-x")];
+        table.parameters = Some(metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+        assert_eq!(differences(&fields, &table), Vec::<String>::new());
+        assert_eq!(iceberg::written_metadata(&table).as_deref(), Some("s3://lake/t/metadata/00003-x"));
+    }
+}

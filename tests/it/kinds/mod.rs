@@ -1,0 +1,4 @@
+//! What is particular to one kind, against the emulators.
+
+mod database;
+mod table;
