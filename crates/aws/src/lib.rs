@@ -8,6 +8,7 @@ mod cloud;
 mod contact;
 mod error;
 mod glob;
+mod glue_catalog;
 pub mod kinds;
 mod lifecycle;
 mod objects;

@@ -9,3 +9,7 @@ mod gateway_endpoint;
 mod query;
 mod stage;
 mod workgroup;
+//! What is particular to one kind, against the emulators.
+
+mod database;
+mod table;

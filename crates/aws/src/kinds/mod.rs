@@ -19,14 +19,7 @@ macro_rules! catalog {
     };
 }
 
-catalog![
-    bucket::Bucket,
-    upload::Upload,
-    role::Role,
-    gateway_endpoint::GatewayEndpoint,
-    workgroup::Workgroup,
-    query::Query
-];
+catalog![bucket::Bucket, upload::Upload, role::Role, gateway_endpoint::GatewayEndpoint, workgroup::Workgroup, query::Query, database::Database, table::Table];
 
 /// Every kind lakeform knows, in the order they are shown.
 pub const KINDS: Kinds = Kinds(ALL);
