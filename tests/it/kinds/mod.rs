@@ -1,15 +1,12 @@
-//! Each kind against the emulators: what the walk over its fields does not show.
+//! What is particular to one kind, against the emulators: its life, what others do to it, and what stands in its
+//! way. The walk over its fields is in `tests/fields`.
 
 mod bucket;
-mod role;
-mod upload;
-//! Each kind against the emulators, over HTTP: its life, what others do to it, and what stands in its way.
-
+mod database;
 mod gateway_endpoint;
 mod query;
+mod role;
 mod stage;
-mod workgroup;
-//! What is particular to one kind, against the emulators.
-
-mod database;
 mod table;
+mod upload;
+mod workgroup;

@@ -1,16 +1,17 @@
 //! The catalog: one file a kind, one line here.
 
 mod bucket;
+mod database;
+mod gateway_endpoint;
+mod query;
 mod role;
+mod table;
 mod upload;
+mod workgroup;
 
 use lakeform_model::{Kind, Kinds};
 
 use crate::contact::Contact;
-
-mod gateway_endpoint;
-mod query;
-mod workgroup;
 
 macro_rules! catalog {
     ($($kind:expr),* $(,)?) => {
@@ -19,7 +20,16 @@ macro_rules! catalog {
     };
 }
 
-catalog![bucket::Bucket, upload::Upload, role::Role, gateway_endpoint::GatewayEndpoint, workgroup::Workgroup, query::Query, database::Database, table::Table];
+catalog![
+    bucket::Bucket,
+    upload::Upload,
+    gateway_endpoint::GatewayEndpoint,
+    role::Role,
+    workgroup::Workgroup,
+    database::Database,
+    table::Table,
+    query::Query,
+];
 
 /// Every kind lakeform knows, in the order they are shown.
 pub const KINDS: Kinds = Kinds(ALL);
