@@ -284,7 +284,7 @@ impl Loader<'_> {
                 self.files,
                 &mut unheard,
             );
-            let outputs = kind.outputs_of(&entry, &identity, &scope);
+            let outputs = kind.outputs(&entry, &identity, &scope);
             known.insert(address, Known { identity, outputs });
         }
         known

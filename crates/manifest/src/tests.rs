@@ -39,7 +39,12 @@ macro_rules! kind {
                 let parents = &entry.address.keys()[..entry.address.keys().len() - 1];
                 parents.iter().cloned().chain([entry.name()]).collect::<Vec<_>>().join("/")
             }
-            fn outputs(&self, identity: &str, scope: &Scope<'_>) -> BTreeMap<&'static str, String> {
+            fn outputs(
+                &self,
+                _entry: &Entry<'_>,
+                identity: &str,
+                scope: &Scope<'_>,
+            ) -> BTreeMap<&'static str, String> {
                 BTreeMap::from([("arn", format!("arn:{}:{identity}", scope.account))])
             }
             fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft> {

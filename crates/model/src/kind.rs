@@ -77,18 +77,13 @@ pub trait Kind: Send + Sync + 'static {
     fn identity(&self, entry: &Entry<'_>) -> String;
 
     /// What `${kind.key.NAME}` gives besides the identity: usually `arn`.
-    fn outputs(&self, _identity: &str, _scope: &Scope<'_>) -> BTreeMap<&'static str, String> {
-        BTreeMap::new()
-    }
-
-    /// Likewise, for a kind where more than the identity decides, such as the path in a role's ARN.
-    fn outputs_of(
+    fn outputs(
         &self,
         _entry: &Entry<'_>,
-        identity: &str,
-        scope: &Scope<'_>,
+        _identity: &str,
+        _scope: &Scope<'_>,
     ) -> BTreeMap<&'static str, String> {
-        self.outputs(identity, scope)
+        BTreeMap::new()
     }
 
     /// The desired fields of an entry; `None` when it told the diagnostics why there are none.

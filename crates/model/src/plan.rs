@@ -59,8 +59,6 @@ pub enum Why {
     Unmarked,
     /// It was adopted and is no longer wanted: it stays, without the mark.
     Released,
-    /// It lives in something that is being replaced.
-    Follows(Address),
 }
 
 /// One step of a plan. It leaves the executor no choice.

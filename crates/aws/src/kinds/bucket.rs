@@ -119,7 +119,12 @@ impl Kind for Bucket {
         entry.name()
     }
 
-    fn outputs(&self, identity: &str, scope: &Scope<'_>) -> BTreeMap<&'static str, String> {
+    fn outputs(
+        &self,
+        _entry: &Entry<'_>,
+        identity: &str,
+        scope: &Scope<'_>,
+    ) -> BTreeMap<&'static str, String> {
         BTreeMap::from([("arn", format!("arn:{}:s3:::{identity}", scope.partition()))])
     }
 

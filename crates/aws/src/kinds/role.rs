@@ -154,7 +154,7 @@ impl Kind for Role {
         entry.name()
     }
 
-    fn outputs_of(
+    fn outputs(
         &self,
         entry: &Entry<'_>,
         identity: &str,

@@ -195,7 +195,12 @@ impl Kind for Table {
         format!("{}/{}", decode::database(entry), entry.name().to_lowercase())
     }
 
-    fn outputs(&self, identity: &str, scope: &Scope<'_>) -> std::collections::BTreeMap<&'static str, String> {
+    fn outputs(
+        &self,
+        _entry: &Entry<'_>,
+        identity: &str,
+        scope: &Scope<'_>,
+    ) -> std::collections::BTreeMap<&'static str, String> {
         let (partition, region, account) = (scope.partition(), scope.region, scope.account);
         let arn = format!("arn:{partition}:glue:{region}:{account}:table/{identity}");
         let name = identity.rsplit('/').next().unwrap_or(identity).to_owned();
