@@ -13,7 +13,7 @@ pub(crate) fn matches(pattern: &str, path: &str) -> bool {
 fn fits(pattern: &[char], text: &[char]) -> bool {
     let mut at = vec![false; pattern.len() + 1];
     at[0] = true;
-    skip_stars(pattern, &mut at);
+    skip_stars(pattern, &mut at, true);
     for c in text {
         let mut next = vec![false; pattern.len() + 1];
         for (index, wanted) in pattern.iter().enumerate().filter(|(index, _)| at[*index]) {
@@ -27,19 +27,19 @@ fn fits(pattern: &[char], text: &[char]) -> bool {
                 wanted => next[index + 1] |= wanted == c,
             }
         }
-        skip_stars(pattern, &mut next);
+        skip_stars(pattern, &mut next, *c == '/');
         at = next;
     }
     at[pattern.len()]
 }
 
-/// A star may stand for nothing, and `**/` for no folder at all.
-fn skip_stars(pattern: &[char], at: &mut [bool]) {
+/// A star may stand for nothing, and `**/` where a name begins for no folder at all.
+fn skip_stars(pattern: &[char], at: &mut [bool], name_begins: bool) {
     for index in 0..pattern.len() {
         if at[index] && pattern[index] == '*' {
             at[index + 1] = true;
-            let begins = index == 0 || pattern[index - 1] == '/';
-            if begins && pattern[index + 1..].starts_with(&['*', '/']) {
+            let whole = index == 0 || pattern[index - 1] == '/';
+            if name_begins && whole && pattern[index + 1..].starts_with(&['*', '/']) {
                 at[index + 3] = true;
             }
         }

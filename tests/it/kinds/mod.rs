@@ -2,6 +2,7 @@
 //! way. The walk over its fields is in `tests/fields`.
 
 mod bucket;
+mod crashes;
 mod database;
 mod gateway_endpoint;
 mod query;
