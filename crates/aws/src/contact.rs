@@ -42,16 +42,16 @@ pub(crate) trait Contact: Kind {
 const SIDE_BY_SIDE: usize = 8;
 
 /// Runs `read` for each item, several at once, and gives the answers in the items' order.
-pub(crate) async fn each<T, F>(
+pub(crate) fn each<T, F>(
     items: impl IntoIterator<Item = T>,
-    read: impl Fn(T) -> F + Send,
-) -> Vec<F::Output>
+    read: impl Fn(T) -> F,
+) -> impl Future<Output = Vec<F::Output>>
 where
-    F: Future + Send,
-    F::Output: Send,
+    F: Future,
 {
+    // Here and not in the future: it must not hold the iterator, whose closures bind it to one lifetime.
     let reads: Vec<F> = items.into_iter().map(read).collect();
-    stream::iter(reads).buffered(SIDE_BY_SIDE).collect().await
+    async move { stream::iter(reads).buffered(SIDE_BY_SIDE).collect().await }
 }
 
 /// What a read says of a wanted resource.
