@@ -38,22 +38,28 @@ pub(super) async fn survey(cloud: &Cloud, request: SurveyRequest<'_>) -> Survey 
             per_database.iter().filter(|(_, count)| **count > FEW).map(|(name, _)| (*name).to_owned()),
         );
     }
-    let lists = each(&listed, |name| async move {
-        (name.clone(), glue_catalog::tables(cloud, name).await.map(Option::unwrap_or_default))
+    let lists = each(listed, |name| async move {
+        let list = glue_catalog::tables(cloud, &name).await.map(Option::unwrap_or_default);
+        (name, list)
     });
     let lists: BTreeMap<String, Listed> = lists.await.into_iter().collect();
     let found = each(request.wanted, |wanted| find(cloud, wanted, lists.get(parts(&wanted.identity).0)));
     let mut survey = Survey { found: found.await, owned: Vec::new(), blind };
     if request.find_owned {
         let names: BTreeSet<&str> = request.wanted.iter().map(|wanted| wanted.identity.as_str()).collect();
-        let owned = lists.iter().flat_map(|(database, list)| {
-            list.iter().flatten().map(move |table| (database, table, live::identity(database, table)))
-        });
-        let owned = owned.filter(|(_, table, identity)| {
-            let mark = Mark::split(glue_catalog::parameters(table)).0;
-            !names.contains(identity.as_str()) && mark.is_some_and(|mark| mark.stack == request.stack)
-        });
-        for read in each(owned, |(database, table, _)| present(cloud, database, table, None)).await {
+        let mut owned: Vec<(String, Table)> = Vec::new();
+        for (database, list) in &lists {
+            for table in list.iter().flatten() {
+                let mark = Mark::split(glue_catalog::parameters(table)).0;
+                let ours = mark.is_some_and(|mark| mark.stack == request.stack);
+                if ours && !names.contains(live::identity(database, table).as_str()) {
+                    owned.push((database.clone(), table.clone()));
+                }
+            }
+        }
+        let reads =
+            each(owned, |(database, table)| async move { present(cloud, &database, &table, None).await });
+        for read in reads.await {
             match read {
                 Ok(present) => survey.owned.push(present),
                 Err(error) => survey.blind = Some(error),
