@@ -9,6 +9,7 @@ mod contact;
 mod error;
 pub mod kinds;
 mod s3_url;
+mod script;
 mod tags;
 
 pub use calls::Calls;

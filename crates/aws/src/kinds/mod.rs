@@ -4,6 +4,8 @@ use lakeform_model::{Kind, Kinds};
 
 use crate::contact::Contact;
 
+mod job;
+
 macro_rules! catalog {
     ($($kind:expr),* $(,)?) => {
         const ALL: &[&dyn Kind] = &[$(&$kind),*];
@@ -11,7 +13,7 @@ macro_rules! catalog {
     };
 }
 
-catalog![];
+catalog![job::Job];
 
 /// Every kind lakeform knows, in the order they are shown.
 pub const KINDS: Kinds = Kinds(ALL);
