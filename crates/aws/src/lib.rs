@@ -15,6 +15,7 @@ mod objects;
 mod policy;
 mod s3_url;
 mod sending;
+mod script;
 mod tags;
 
 pub use calls::Calls;

@@ -13,6 +13,8 @@ use lakeform_model::{Kind, Kinds};
 
 use crate::contact::Contact;
 
+mod job;
+
 macro_rules! catalog {
     ($($kind:expr),* $(,)?) => {
         const ALL: &[&dyn Kind] = &[$(&$kind),*];
@@ -20,16 +22,7 @@ macro_rules! catalog {
     };
 }
 
-catalog![
-    bucket::Bucket,
-    upload::Upload,
-    gateway_endpoint::GatewayEndpoint,
-    role::Role,
-    workgroup::Workgroup,
-    database::Database,
-    table::Table,
-    query::Query,
-];
+catalog![bucket::Bucket, upload::Upload, gateway_endpoint::GatewayEndpoint, role::Role, workgroup::Workgroup, database::Database, table::Table, query::Query, job::Job];
 
 /// Every kind lakeform knows, in the order they are shown.
 pub const KINDS: Kinds = Kinds(ALL);
