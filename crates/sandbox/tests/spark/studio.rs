@@ -1,0 +1,1 @@
+//! Scripts as Glue Studio generates them.
