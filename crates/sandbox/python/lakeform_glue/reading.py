@@ -2,6 +2,7 @@
 
 import json
 
+from pyspark.errors import AnalysisException
 from pyspark.sql.types import StructType
 
 from lakeform_glue import catalog, files
@@ -49,7 +50,7 @@ def _objects(text):
         at = end
 
 
-def read_json(spark, paths, options, recursive):
+def read_json(spark, paths, options, recursive, lower=False):
     """JSON files. `multiLine` is often set over files with an object a line: every object is read either way."""
     path_option = options.get("jsonPath", "$")
     if path_option not in ("$", "$[*]", "$.*", ""):
@@ -69,7 +70,18 @@ def read_json(spark, paths, options, recursive):
             else:
                 configuration.set(key, before)
     reader = spark.read.option("mode", "DROPMALFORMED").option("recursiveFileLookup", recursive)
-    return reader.json(paths)
+    try:
+        return reader.json(paths)
+    except AnalysisException as error:
+        if not lower or "COLUMN_ALREADY_EXISTS" not in str(error):
+            raise
+        # One key in two spellings, which Spark does not read: each record's own goes under the catalog's name.
+        lines = spark.read.option("recursiveFileLookup", recursive).text(paths).rdd.flatMap(_lowered)
+        return spark.read.option("mode", "DROPMALFORMED").json(lines)
+
+
+def _lowered(row):
+    return [json.dumps({key.lower(): value for key, value in json.loads(text).items()}) for text in _objects(row[0])]
 
 
 def read_csv(spark, paths, options, recursive, names=None):
@@ -102,7 +114,7 @@ def read_files(spark, kind, paths, options=None, recurse=False, names=None):
         return spark.createDataFrame([], StructType([]))
     recursive = bool(recurse) and any(files.needs_recursion(spark, path) for path in paths)
     if kind == "json":
-        return read_json(spark, paths, options, recursive)
+        return read_json(spark, paths, options, recursive, lower=names is not None)
     if kind == "csv":
         return read_csv(spark, paths, options, recursive, names)
     reader = spark.read.option("recursiveFileLookup", recursive)

@@ -17,6 +17,7 @@ _DEFINES = re.compile(
     r"create\s+(database|schema)|msck|truncate)\b",
     re.IGNORECASE,
 )
+_INSERTS = re.compile(r"^\s*insert\b", re.IGNORECASE)
 
 
 class Tables:
@@ -24,10 +25,12 @@ class Tables:
 
     def __init__(self, spark):
         self.spark = spark
-        self.known = set()
+        # The partitioned ones that the last statement mentioned.
+        self.partitioned = []
 
     def mention(self, text):
         """Brings in the tables whose names are words of a statement."""
+        self.partitioned = []
         words = {(a or b).lower() for a, b in _WORD.findall(text)}
         names = catalog.databases()
         current = self.spark.catalog.currentDatabase()
@@ -47,7 +50,6 @@ class Tables:
         full = f"{quoted(database)}.{quoted(name)}"
         if live.get("TableType") == "VIRTUAL_VIEW":
             raise NotImplementedError(f"{database}.{name} is a view, whose SQL is Athena's: the sandbox reads tables")
-        run(spark, f"DROP VIEW IF EXISTS {full}") if (database, name, "view") in self.known else None
         run(spark, f"DROP TABLE IF EXISTS {full}")
         kind, options = catalog.format_of(live)
         where = catalog.location(live).replace("'", "\\'")
@@ -56,7 +58,8 @@ class Tables:
         spelled = spellings(spark, live, kind, wanted)
         columns = ", ".join(f"{quoted(spelled.get(f.name, f.name))} {f.dataType.simpleString()}" for f in wanted.fields)
         statement = f"CREATE TABLE {full} ({columns}) USING {reading.supported(kind)}"
-        settings = {"recursiveFileLookup": "true"} if not keys and files.needs_recursion(spark, catalog.location(live)) else {}
+        deep = not keys and files.needs_recursion(spark, catalog.location(live))
+        settings = {"recursiveFileLookup": "true"} if deep else {}
         if kind == "csv":
             settings["header"] = str(bool(options.get("withHeader"))).lower()
             settings["sep"] = options.get("separator", ",")
@@ -67,10 +70,17 @@ class Tables:
         if keys:
             statement += f" PARTITIONED BY ({', '.join(quoted(key) for key in keys)})"
         run(spark, f"{statement} LOCATION '{where}'")
+        if keys:
+            self.partitioned.append((live, keys))
         for part in catalog.partitions(database, name) if keys else []:
             pairs = ", ".join(f"{quoted(key)} = '{escaped(value)}'" for key, value in zip(keys, part["Values"]))
             place = escaped(part["StorageDescriptor"]["Location"])
             run(spark, f"ALTER TABLE {full} ADD IF NOT EXISTS PARTITION ({pairs}) LOCATION '{place}'")
+
+    def share_partitions(self):
+        """Tells the catalog of the partitions that an insert made."""
+        for live, keys in self.partitioned:
+            catalog.add_partitions(live, files.partitions(self.spark, catalog.location(live), keys))
 
 
 def spellings(spark, live, kind, wanted):
@@ -115,8 +125,12 @@ def install():
                 f"`{' '.join(sqlQuery.split()[:2])}` in a job: the sandbox's Spark does not change the catalog; create "
                 "tables in the manifest, or write with getSink and setCatalogInfo"
             )
-        tables_of(self).mention(sqlQuery)
-        return original_sql(self, sqlQuery, *args, **kwargs)
+        known = tables_of(self)
+        known.mention(sqlQuery)
+        answer = original_sql(self, sqlQuery, *args, **kwargs)
+        if _INSERTS.match(sqlQuery):
+            known.share_partitions()
+        return answer
 
     @functools.wraps(original_table)
     def table(self, tableName):
@@ -130,8 +144,10 @@ def install():
 
     @functools.wraps(original_insert)
     def insert_into(self, tableName, overwrite=None):
-        tables_of(self._spark).mention(tableName)
-        return original_insert(self, tableName, overwrite)
+        known = tables_of(self._spark)
+        known.mention(tableName)
+        original_insert(self, tableName, overwrite)
+        known.share_partitions()
 
     def save_as_table(self, name, *args, **kwargs):
         raise NotImplementedError(
@@ -139,6 +155,8 @@ def install():
             "manifest and use insertInto, or write with getSink and setCatalogInfo"
         )
 
+    # The catalog is Glue's: Hive's own would make a database of its own beside it.
+    SparkSession.Builder.enableHiveSupport = lambda self: self
     SparkSession.sql, SparkSession.table = sql, table
     DataFrameReader.table = read_table
     DataFrameWriter.insertInto, DataFrameWriter.saveAsTable = insert_into, save_as_table

@@ -2,6 +2,7 @@
 //! first, and says what to do about it.
 
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use serde_json::{Map, Value};
 use tokio::process::Command;
@@ -75,7 +76,10 @@ impl Runs {
         let folder = self.folder(&request.id);
         let packages = self.config.directory.join("glue-python");
         let unwritable = |error: std::io::Error| format!("`{}`: {error}", folder.display());
-        python::write(&packages).map_err(unwritable)?;
+        {
+            let _alone = self.packages.lock().unwrap_or_else(PoisonError::into_inner);
+            python::write(&packages).map_err(|error| format!("`{}`: {error}", packages.display()))?;
+        }
         for part in ["conf", "tmp", "work", "script"] {
             std::fs::create_dir_all(folder.join(part)).map_err(unwritable)?;
         }

@@ -22,6 +22,11 @@ const SETTINGS: &[(&str, &str)] = &[
     // A job that writes what it then reads must see it.
     ("spark.sql.filesourceTableRelationCacheSize", "0"),
     ("spark.sql.catalogImplementation", "in-memory"),
+    // Hadoop's own defaults name a committer that comes with its AWS library.
+    (
+        "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3a",
+        "org.apache.hadoop.mapreduce.lib.output.FileOutputCommitterFactory",
+    ),
 ];
 
 /// `log4j2.properties`: warnings to the error log, without the two that every start repeats.
@@ -50,7 +55,6 @@ pub(super) fn defaults(folder: &Path, staging: &Path, buckets: &[String], own: &
         set(name, value);
     }
     set("spark.sql.warehouse.dir", &format!("file://{}", folder.join("warehouse").display()));
-    set("spark.local.dir", &folder.join("tmp").display().to_string());
     // Files on disk without checksum files beside them, as objects have none.
     let local = "org.apache.hadoop.fs.RawLocalFileSystem";
     set("spark.hadoop.fs.viewfs.overload.scheme.target.file.impl", local);

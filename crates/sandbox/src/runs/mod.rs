@@ -89,6 +89,8 @@ pub(crate) struct Runs {
     /// The proxy's own address, which a job's calls go to.
     endpoint: String,
     places: Arc<Semaphore>,
+    /// Held while the Python packages are written.
+    packages: Mutex<()>,
     live: Mutex<HashMap<String, Live>>,
 }
 
@@ -106,7 +108,15 @@ impl Runs {
             }
         });
         let places = Arc::new(Semaphore::new(config.simultaneous.max(1)));
-        Self { config, upstream, memory, endpoint, places, live: Mutex::default() }
+        Self {
+            config,
+            upstream,
+            memory,
+            endpoint,
+            places,
+            packages: Mutex::default(),
+            live: Mutex::default(),
+        }
     }
 
     /// Starts a run and tells its id.
