@@ -106,8 +106,18 @@ impl Account {
     }
 
     pub(crate) async fn read(&self, name: &str, run: &str) -> Value {
-        let read = self.aws.glue("GetJobRun", json!({ "JobName": name, "RunId": run })).await.unwrap();
-        read["JobRun"].clone()
+        let parameters = json!({ "JobName": name, "RunId": run }).to_string();
+        let headers = [("x-amz-target", "AWSGlue.GetJobRun"), ("content-type", "application/x-amz-json-1.1")];
+        // On a machine out of breath a kept connection may have been closed meanwhile: a read is asked again.
+        for _ in 0..3 {
+            if let Ok((status, body)) =
+                self.aws.send(Method::POST, "/", "glue", &headers, parameters.clone()).await
+            {
+                assert!(status.is_success(), "{status}");
+                return serde_json::from_slice::<Value>(&body).unwrap()["JobRun"].take();
+            }
+        }
+        panic!("the proxy does not answer")
     }
 
     /// Waits until the run is in one of the states.
