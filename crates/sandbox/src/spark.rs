@@ -49,14 +49,13 @@ pub fn installed(directory: &Path) -> Option<Environment> {
 pub(crate) fn version_note(glue_version: &str) -> Option<String> {
     let theirs = match glue_version {
         "5.0" => return None,
-        "5.1" => "3.5.6",
-        "4.0" => "3.3.0",
-        "3.0" => "3.1.1",
-        "2.0" | "1.0" => "2.4",
-        _ => return None,
+        "5.1" => "Spark 3.5.6",
+        "4.0" => "Spark 3.3.0",
+        "3.0" => "Spark 3.1.1",
+        _ => "another Spark",
     };
     let ours = spark_version();
-    Some(format!("Glue {glue_version} has Spark {theirs}; the sandbox runs this job on Spark {ours}"))
+    Some(format!("Glue {glue_version} has {theirs}; the sandbox runs this job on Spark {ours}"))
 }
 
 /// The Java of `JAVA_HOME`, else of the path, if Spark runs on it.

@@ -1,9 +1,7 @@
 """Data quality rules: honest outcomes."""
 
-import unittest
-
 from awsgluedq.transforms import EvaluateDataQuality
-from lakeform_glue import quality, run
+from lakeform_glue import quality
 from tests.support import SparkCase
 
 
@@ -41,11 +39,3 @@ class Quality(SparkCase):
     def test_a_ruleset_is_split_at_its_own_commas(self):
         text = 'Rules = [ ColumnValues "a" in ["x,y", "]"], # why\n RowCount > 1 ]'
         self.assertEqual(quality.rules(text), ['ColumnValues "a" in ["x,y", "]"]', "RowCount > 1"])
-
-
-class Errors(unittest.TestCase):
-    def test_an_error_is_told_in_a_line(self):
-        self.assertEqual(run.told(KeyError("x")), "KeyError: 'x'")
-        self.assertEqual(run.told(ValueError("a\nb")), "ValueError: a")
-        self.assertEqual(run.told(SystemExit(3)), "SystemExit: 3")
-        self.assertEqual(run.told(RuntimeError()), "RuntimeError")

@@ -1,6 +1,7 @@
 //! Objects of one account, straight from the emulator: listed, fetched to files, put from files, removed. The
 //! proxy's faults and logs are for callers; a run's own copying passes them by.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -117,7 +118,7 @@ impl Objects {
         loop {
             let mut query = "?list-type=2".to_owned();
             if !token.is_empty() {
-                query.push_str(&format!("&continuation-token={}", utf8_percent_encode(&token, ENCODED)));
+                let _ = write!(query, "&continuation-token={}", utf8_percent_encode(&token, ENCODED));
             }
             let page = self.document("ListObjectsV2", bucket, &query).await?;
             objects.extend(page.children.iter().filter(|child| child.name == "Contents").map(|item| {
@@ -132,7 +133,7 @@ impl Objects {
             if page.value("IsTruncated") != "true" || next.is_empty() {
                 return Ok(objects);
             }
-            token = next.to_owned();
+            next.clone_into(&mut token);
         }
     }
 
@@ -173,7 +174,7 @@ impl Objects {
         let body: Body = if length == 0 {
             full(Bytes::new())
         } else {
-            http_body_util::BodyExt::boxed(StreamBody::new(Box::pin(pieces).map(sync_frame)))
+            http_body_util::BodyExt::boxed(StreamBody::new(Box::pin(pieces)))
         };
         let response = self.ask("PutObject", &Method::PUT, (bucket, key), "", body, Some(length)).await?;
         let etag = response.headers().get(http::header::ETAG).and_then(|etag| etag.to_str().ok());
@@ -185,10 +186,6 @@ impl Objects {
         let empty = full(Bytes::new());
         self.ask("DeleteObject", &Method::DELETE, (bucket, key), "", empty, None).await.map(|_| ())
     }
-}
-
-fn sync_frame(frame: Result<Frame<Bytes>, BoxError>) -> Result<Frame<Bytes>, BoxError> {
-    frame
 }
 
 /// Bucket and key of an `s3://` location, in any of its spellings.

@@ -257,7 +257,6 @@ pub(super) fn end(run: &mut Value, ending: &Ending) {
     run["JobRunState"] = json!(state.name());
     run["LastModifiedOn"] = json!(now);
     run["CompletedOn"] = json!(now);
-    run["ExecutionTime"] = json!(took.as_secs_f64().round());
     #[expect(clippy::cast_possible_truncation, reason = "whole seconds of a run fit")]
     let seconds = took.as_secs_f64().round() as i64;
     run["ExecutionTime"] = json!(seconds);

@@ -34,7 +34,8 @@ pub(crate) fn directory() -> &'static Path {
     })
 }
 
-fn proxy() -> &'static ProxyHandle {
+/// The proxy that most tests share.
+pub(crate) fn proxy() -> &'static ProxyHandle {
     static PROXY: OnceLock<ProxyHandle> = OnceLock::new();
     PROXY.get_or_init(|| start(config(directory())))
 }
@@ -56,10 +57,6 @@ impl Account {
         aws.s3(Method::PUT, &format!("/{bucket}"), "").await.unwrap();
         aws.glue_role("etl").await.unwrap();
         Self { aws, bucket }
-    }
-
-    pub(crate) fn endpoint(&self) -> String {
-        proxy().endpoint().to_owned()
     }
 
     pub(crate) async fn put(&self, key: &str, body: &str) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::client::{Client, new_account};
-use crate::jobs::{Account, code, config, processes, start};
+use crate::jobs::{Account, code, config, processes, proxy, start};
 
 const HELLO: &str = "import sys\nfrom awsglue.utils import getResolvedOptions\n\
     args = getResolvedOptions(sys.argv, ['JOB_NAME', 'who'])\nprint('hello', args['who'], 'from', args['JOB_NAME'])\n";
@@ -41,7 +41,7 @@ async fn a_python_shell_job_succeeds_with_its_arguments_overlaid() {
     let rest = account.aws.glue("GetJobRuns", rest).await.unwrap();
     assert_eq!(rest["JobRuns"][0]["Id"], json!(run), "the newest comes first");
 
-    let other = Client::new(&account.endpoint(), &new_account());
+    let other = Client::new(proxy().endpoint(), &new_account());
     let there = other.glue("GetJobRun", json!({ "JobName": "hello", "RunId": run })).await;
     assert_eq!(code(there), "EntityNotFoundException", "another account sees nothing");
     account.aws.glue("DeleteJob", json!({ "JobName": "hello" })).await.unwrap();
