@@ -12,6 +12,7 @@ mod staging;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -91,6 +92,8 @@ pub(crate) struct Runs {
     places: Arc<Semaphore>,
     /// Held while the Python packages are written.
     packages: Mutex<()>,
+    /// The proxy ends: what ends now did not end by itself, and nothing starts any more.
+    closing: AtomicBool,
     live: Mutex<HashMap<String, Live>>,
 }
 
@@ -115,6 +118,7 @@ impl Runs {
             endpoint,
             places,
             packages: Mutex::default(),
+            closing: AtomicBool::new(false),
             live: Mutex::default(),
         }
     }
@@ -173,6 +177,9 @@ impl Runs {
                 Ending::failed(message)
             }
         };
+        if self.closing.load(Ordering::Acquire) {
+            return;
+        }
         let folder = self.folder(&request.id);
         let _ = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
         self.change(&scope, &request.id, |run| record::end(run, &ending));
@@ -200,6 +207,9 @@ impl Runs {
             () = told_to(stopped) => return Ok(Ending::stopped(None)),
         };
         let Prepared { command, outcome, staging } = prepared;
+        if self.closing.load(Ordering::Acquire) {
+            return Ok(Ending::lost());
+        }
         let staging = staging.map(|staging| Arc::new(AsyncMutex::new(staging)));
         let mut running = process::Running::start(command, &request.id)?;
         let began = Instant::now();
@@ -291,6 +301,7 @@ impl Runs {
 
     /// Ends every process; for the proxy's own end.
     pub(crate) fn end_all(&self) {
+        self.closing.store(true, Ordering::Release);
         for (id, live) in self.lock().drain() {
             if let Some(group) = live.group {
                 group.kill();
