@@ -6,7 +6,7 @@ export AWS_EC2_METADATA_DISABLED := true
 
 VENV := target/emulators
 
-.PHONY: demo test lint fmt layers deny emulators docs ci
+.PHONY: demo test spark-tests lint fmt layers deny emulators docs ci
 
 demo: ## set up the sandbox, then plan, apply, query and destroy the STEDI lakehouse
 	cargo build --quiet --package lakeform
@@ -15,6 +15,14 @@ demo: ## set up the sandbox, then plan, apply, query and destroy the STEDI lakeh
 test: emulators layers ## every test
 	python3 manifests/stedi/check_sample.py
 	source $(VENV)/env && cargo test --workspace
+
+# Spark is installed where it is missing; the tests of awsglue then use the same one.
+SPARK_ENV := $(or $(LAKEFORM_SANDBOX_ENV),target/sandbox-env)
+
+spark-tests: ## Glue jobs on a real Spark; needs Java 17
+	cargo test --package lakeform-sandbox --test spark -- --ignored
+	PYTHONPATH=crates/sandbox/python PYTHONDONTWRITEBYTECODE=1 $(SPARK_ENV)/venv-spark/bin/python \
+	  -W ignore::ResourceWarning -m unittest discover --buffer -s crates/sandbox/python/tests -t crates/sandbox/python
 
 emulators: $(VENV)/env ## the second emulator; the first is installed by the tests that use it
 

@@ -1,5 +1,5 @@
-//! The emulator's Python environment: made once with `venv`, filled from the pinned requirements, and made anew
-//! when those change. Knows Python and pip; does not start the emulator.
+//! Python environments: made once with `venv`, filled from pinned requirements, and made anew when those change.
+//! Knows Python and pip; does not start what it installs.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -13,15 +13,16 @@ use crate::process::last_lines;
 /// Every package of the emulator, each at one version.
 pub const REQUIREMENTS: &str = include_str!("../requirements.txt");
 
+const EMULATOR: Pinned = Pinned { folder: "venv", what: "the emulator", requirements: REQUIREMENTS };
 /// Holds the requirements a finished environment was made from; written last.
 const DONE: &str = "installed.txt";
 const LEAST_PYTHON: (u32, u32) = (3, 10);
 const LEAST_PYTHON_TEXT: &str = "3.10 or newer";
 
-/// An installed emulator.
+/// An installed environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
-    /// The environment's Python, which has the emulator's packages.
+    /// The environment's Python, which has the pinned packages.
     pub python: PathBuf,
 }
 
@@ -40,34 +41,92 @@ pub fn test_directory() -> PathBuf {
     target.map_or_else(std::env::temp_dir, Path::to_path_buf).join("sandbox-env")
 }
 
-/// The environment in this folder, made now if it is not there or not whole. Safe from several processes at
-/// once: the others wait.
+/// The emulator's environment in this folder, made now if it is not there or not whole. Safe from several
+/// processes at once: the others wait.
 pub fn ensure(
     directory: &Path,
     python: &Path,
     progress: &dyn Fn(Event),
 ) -> Result<Environment, SandboxError> {
-    std::fs::create_dir_all(directory).map_err(SandboxError::file("create", directory))?;
-    let _held = lock(&directory.join("environment.lock"))?;
-    let venv = directory.join("venv");
-    let environment = Environment { python: venv.join("bin").join("python") };
-    let done = venv.join(DONE);
-    if std::fs::read_to_string(&done).is_ok_and(|made_from| made_from == REQUIREMENTS)
-        && environment.python.exists()
-    {
-        return Ok(environment);
+    EMULATOR.ensure(directory, python, Event::InstallingEmulator { version: emulator_version() }, progress)
+}
+
+/// The emulator's environment, if it is installed.
+pub fn installed(directory: &Path) -> Option<Environment> {
+    EMULATOR.installed(directory)
+}
+
+/// A virtual environment that is filled from pinned requirements and nothing else.
+pub(crate) struct Pinned {
+    /// Its folder's name; the lock and the list of requirements beside it are named after it.
+    pub(crate) folder: &'static str,
+    /// What is installed, for a user who reads that it could not be.
+    pub(crate) what: &'static str,
+    pub(crate) requirements: &'static str,
+}
+
+impl Pinned {
+    fn python(&self, directory: &Path) -> PathBuf {
+        directory.join(self.folder).join("bin").join("python")
     }
-    check_version(python)?;
-    progress(Event::CreatingEnvironment { directory: venv.clone() });
-    if venv.exists() {
-        std::fs::remove_dir_all(&venv).map_err(SandboxError::file("remove", &venv))?;
+
+    /// The environment, if it was made to the end from these very requirements.
+    pub(crate) fn installed(&self, directory: &Path) -> Option<Environment> {
+        let made_from = std::fs::read_to_string(directory.join(self.folder).join(DONE)).ok()?;
+        let python = self.python(directory);
+        (made_from == self.requirements && python.exists()).then_some(Environment { python })
     }
-    create(python, &venv)?;
-    progress(Event::InstallingEmulator { version: emulator_version() });
-    install(&environment, directory)?;
-    let mut file = File::create(&done).map_err(SandboxError::file("write", &done))?;
-    file.write_all(REQUIREMENTS.as_bytes()).map_err(SandboxError::file("write", &done))?;
-    Ok(environment)
+
+    pub(crate) fn ensure(
+        &self,
+        directory: &Path,
+        python: &Path,
+        installing: Event,
+        progress: &dyn Fn(Event),
+    ) -> Result<Environment, SandboxError> {
+        std::fs::create_dir_all(directory).map_err(SandboxError::file("create", directory))?;
+        let _held = lock(&directory.join(format!("{}.lock", self.folder)))?;
+        if let Some(environment) = self.installed(directory) {
+            return Ok(environment);
+        }
+        check_version(python)?;
+        let venv = directory.join(self.folder);
+        progress(Event::CreatingEnvironment { directory: venv.clone() });
+        if venv.exists() {
+            std::fs::remove_dir_all(&venv).map_err(SandboxError::file("remove", &venv))?;
+        }
+        create(python, &venv)?;
+        progress(installing);
+        let environment = Environment { python: self.python(directory) };
+        self.install(&environment, directory)?;
+        let done = venv.join(DONE);
+        let mut file = File::create(&done).map_err(SandboxError::file("write", &done))?;
+        file.write_all(self.requirements.as_bytes()).map_err(SandboxError::file("write", &done))?;
+        Ok(environment)
+    }
+
+    fn install(&self, environment: &Environment, directory: &Path) -> Result<(), SandboxError> {
+        let list = directory.join(format!("{}-requirements.txt", self.folder));
+        std::fs::write(&list, self.requirements).map_err(SandboxError::file("write", &list))?;
+        let list = list.display().to_string();
+        // Every package is in the list, so there is nothing to resolve.
+        let arguments = [
+            "-m",
+            "pip",
+            "install",
+            "--no-deps",
+            "--no-input",
+            "--disable-pip-version-check",
+            "-q",
+            "-r",
+            &list,
+        ];
+        let output = run(&environment.python, &arguments)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(SandboxError::InstallFailed { what: self.what, tail: said(&output) })
+    }
 }
 
 /// [`ensure`] for tests, in the folder they share, with the system's Python.
@@ -131,17 +190,6 @@ fn create(python: &Path, venv: &Path) -> Result<(), SandboxError> {
     Err(SandboxError::VenvMissing { detail: said(&output) })
 }
 
-fn install(environment: &Environment, directory: &Path) -> Result<(), SandboxError> {
-    let list = directory.join("requirements.txt");
-    std::fs::write(&list, REQUIREMENTS).map_err(SandboxError::file("write", &list))?;
-    let list = list.display().to_string();
-    // Every package is in the list, so there is nothing to resolve.
-    let arguments =
-        ["-m", "pip", "install", "--no-deps", "--no-input", "--disable-pip-version-check", "-q", "-r", &list];
-    let output = run(&environment.python, &arguments)?;
-    if output.status.success() { Ok(()) } else { Err(SandboxError::InstallFailed { tail: said(&output) }) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,7 +249,7 @@ mod tests {
         for _ in 0..2 {
             let error = ensure(&folder.path().join("env"), &python, &|_| {}).unwrap_err();
             assert!(
-                matches!(&error, SandboxError::InstallFailed { tail } if tail.contains("no matching")),
+                matches!(&error, SandboxError::InstallFailed { tail, .. } if tail.contains("no matching")),
                 "{error}"
             );
         }

@@ -30,10 +30,18 @@ pub enum SandboxError {
         detail: String,
     },
     /// `pip` could not install the pinned packages.
-    #[error("the emulator could not be installed: `pip install` failed\n{tail}")]
+    #[error("{what} could not be installed: `pip install` failed\n{tail}")]
     InstallFailed {
+        /// The emulator or Spark.
+        what: &'static str,
         /// The last lines `pip` printed.
         tail: String,
+    },
+    /// No Java that Spark runs on.
+    #[error("Spark needs Java 17 (or 8 or 11): {found}")]
+    JavaMissing {
+        /// What was found instead.
+        found: String,
     },
     /// A process was started and its port never answered.
     #[error("{what} did not answer on port {port}: {why}\n{tail}")]
@@ -84,6 +92,9 @@ impl SandboxError {
             Self::InstallFailed { .. } => {
                 Some("look at the lines above: most often the package index is out of reach")
             }
+            Self::JavaMissing { .. } => Some(
+                "install Java 17, on Debian or Ubuntu with `apt-get install openjdk-17-jre-headless`, or name one in `JAVA_HOME`",
+            ),
             Self::NeverReady { .. } => Some("run `lakeform sandbox down`, then `lakeform sandbox up` again"),
             Self::NoDirectory => Some("name one in `LAKEFORM_SANDBOX_DIR`"),
             Self::WillNotEnd { .. } | Self::File { .. } | Self::Task(_) => None,

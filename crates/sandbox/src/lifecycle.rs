@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::environment::{self, emulator_version, lock};
 use crate::process::{Identity, start};
 use crate::serve::ServeConfig;
-use crate::{SandboxError, emulator, ports};
+use crate::{SandboxError, emulator, ports, spark};
 
 const STATE_FILE: &str = "sandbox.json";
 const LOCK_FILE: &str = "sandbox.lock";
@@ -36,6 +36,8 @@ pub struct Options {
     pub faults: Option<PathBuf>,
     /// For so many milliseconds a new role is not assumable by Glue.
     pub role_propagation_ms: u64,
+    /// Installs Spark too, which Glue jobs run on; also into a sandbox that is up already.
+    pub spark: bool,
 }
 
 /// What [`up`] is doing; told as it happens.
@@ -48,6 +50,11 @@ pub enum Event {
     },
     /// The pinned emulator is being installed into it; this takes a minute or so.
     InstallingEmulator {
+        /// Its version.
+        version: &'static str,
+    },
+    /// Spark, of the pinned version, is being installed; this takes a few minutes.
+    InstallingSpark {
         /// Its version.
         version: &'static str,
     },
@@ -134,6 +141,14 @@ impl Options {
         }
         let data = dirs::data_local_dir().ok_or(SandboxError::NoDirectory)?;
         Ok(data.join("lakeform").join("sandbox"))
+    }
+
+    fn environment(&self, directory: &Path) -> PathBuf {
+        self.environment.clone().unwrap_or_else(|| directory.to_path_buf())
+    }
+
+    fn python(&self) -> PathBuf {
+        self.python.clone().unwrap_or_else(environment::default_python)
     }
 }
 
@@ -227,6 +242,9 @@ fn bring_up(options: &Options, progress: &dyn Fn(Event)) -> Result<Sandbox, Sand
     let directory = options.directory()?;
     std::fs::create_dir_all(&directory).map_err(SandboxError::file("create", &directory))?;
     let _held = lock(&directory.join(LOCK_FILE))?;
+    if options.spark {
+        spark::ensure(&options.environment(&directory), &options.python(), progress)?;
+    }
     let left = match look(&directory)? {
         Status::Running(sandbox) if sandbox.version == env!("CARGO_PKG_VERSION") => return Ok(sandbox),
         Status::Running(sandbox) => {
@@ -303,6 +321,8 @@ fn start_both(
         memory: Some(directory.join(MEMORY_FILE)),
         faults: options.faults.clone(),
         role_propagation_ms: options.role_propagation_ms,
+        directory: Some(directory.to_path_buf()),
+        environment: Some(options.environment(directory)),
     };
     let log = directory.join("proxy.log");
     let identity = start(serve_command(options, &config)?, &log)?;
@@ -319,9 +339,7 @@ fn start_emulator(
     sandbox: &mut Sandbox,
     progress: &dyn Fn(Event),
 ) -> Result<u16, SandboxError> {
-    let python = options.python.clone().unwrap_or_else(environment::default_python);
-    let folder = options.environment.as_deref().unwrap_or(directory);
-    let environment = environment::ensure(folder, &python, progress)?;
+    let environment = environment::ensure(&options.environment(directory), &options.python(), progress)?;
     let log = directory.join("emulator.log");
     emulator::again_if_taken(&log, || {
         let port = free_port()?;

@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::SandboxError;
 use crate::proxy::{Faults, Proxy, ProxyConfig};
+use crate::runs::RunsConfig;
 
 /// The newest calls a background proxy keeps.
 const KEEP_CALLS: usize = 100_000;
@@ -27,16 +28,27 @@ pub struct ServeConfig {
     pub faults: Option<PathBuf>,
     /// For so many milliseconds a new role is not assumable by Glue.
     pub role_propagation_ms: u64,
+    /// The sandbox's folder, where runs of jobs keep their files; without it the emulator answers for runs.
+    pub directory: Option<PathBuf>,
+    /// The folder of the Python environments; else the folder above.
+    pub environment: Option<PathBuf>,
 }
 
 impl ServeConfig {
     /// The command line after `lakeform sandbox serve`: `--upstream URL --port N [--calls FILE] [--memory FILE]
-    /// [--faults FILE] [--role-propagation-ms N]`.
+    /// [--faults FILE] [--directory DIR] [--environment DIR] [--role-propagation-ms N]`.
     pub fn arguments(&self) -> Vec<OsString> {
-        let Self { upstream, port, calls, memory, faults, role_propagation_ms } = self;
+        let Self { upstream, port, calls, memory, faults, role_propagation_ms, directory, environment } =
+            self;
         let mut arguments: Vec<OsString> =
             vec!["--upstream".into(), upstream.into(), "--port".into(), port.to_string().into()];
-        for (flag, file) in [("--calls", calls), ("--memory", memory), ("--faults", faults)] {
+        for (flag, file) in [
+            ("--calls", calls),
+            ("--memory", memory),
+            ("--faults", faults),
+            ("--directory", directory),
+            ("--environment", environment),
+        ] {
             if let Some(file) = file {
                 arguments.extend([flag.into(), file.into()]);
             }
@@ -49,7 +61,8 @@ impl ServeConfig {
 /// Runs the proxy until the process is asked to end (SIGTERM, SIGINT). What goes wrong is an error: the caller
 /// prints it, and the log that `up` keeps shows it.
 pub async fn serve_proxy(config: ServeConfig) -> Result<(), SandboxError> {
-    let ServeConfig { upstream, port, calls, memory, faults, role_propagation_ms } = config;
+    let ServeConfig { upstream, port, calls, memory, faults, role_propagation_ms, directory, environment } =
+        config;
     let faults = match &faults {
         None => Faults::default(),
         Some(path) => {
@@ -63,6 +76,10 @@ pub async fn serve_proxy(config: ServeConfig) -> Result<(), SandboxError> {
         log: calls,
         keep_calls: Some(KEEP_CALLS),
         memory,
+        runs: directory.map(|directory| {
+            let environment = environment.unwrap_or_else(|| directory.clone());
+            RunsConfig::new(directory, environment)
+        }),
         role_propagation: Duration::from_millis(role_propagation_ms),
         ..ProxyConfig::strict()
     };

@@ -3,16 +3,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
@@ -21,41 +15,30 @@ use super::call::{Answer, Content, form_body};
 use super::memory::Memory;
 use super::recognise::{Scope, Service};
 use super::refusal::{Refusal, error_code, error_message};
+use super::upstream::{Body, BoxError, Upstream, collect, full, header, signed};
 use super::xml::Element;
-
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-pub(crate) type Body = BoxBody<Bytes, BoxError>;
-
-pub(crate) fn full(bytes: Bytes) -> Body {
-    Full::new(bytes).map_err(|never| match never {}).boxed()
-}
-
-/// Headers of one connection only, which a proxy must not pass on; the length is counted anew.
-const HOP_HEADERS: [&str; 7] =
-    ["connection", "keep-alive", "transfer-encoding", "content-length", "expect", "te", "upgrade"];
+use crate::runs::Runs;
 
 type Locks = HashMap<(Scope, Service), Arc<AsyncMutex<()>>>;
 
 pub(crate) struct Cloud {
-    client: Client<HttpConnector, Body>,
-    upstream: String,
-    pub(crate) memory: Memory,
+    upstream: Arc<Upstream>,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) config: ProxyConfig,
+    /// Who runs jobs; without it the emulator answers for runs.
+    pub(crate) runs: Option<Arc<Runs>>,
     locks: Mutex<Locks>,
 }
 
 impl Cloud {
-    pub(crate) fn new(upstream: &str, config: ProxyConfig) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            // Below the emulator's own 75 seconds, so that it never closes what we are about to use.
-            .pool_idle_timeout(Duration::from_secs(30))
-            .build(connector);
-        let memory = Memory::open(config.memory.as_deref());
-        let upstream = upstream.trim_end_matches('/').to_owned();
-        Self { client, upstream, memory, config, locks: Mutex::default() }
+    /// `endpoint` is the proxy's own address.
+    pub(crate) fn new(upstream: &str, endpoint: &str, config: ProxyConfig) -> Self {
+        let upstream = Arc::new(Upstream::new(upstream));
+        let memory = Arc::new(Memory::open(config.memory.as_deref()));
+        let runs = config.runs.clone().map(|runs| {
+            Arc::new(Runs::new(runs, Arc::clone(&upstream), Arc::clone(&memory), endpoint.to_owned()))
+        });
+        Self { upstream, memory, config, runs, locks: Mutex::default() }
     }
 
     /// Holds every other change of this service in this account until dropped.
@@ -76,14 +59,7 @@ impl Cloud {
         body: Body,
         length: Option<HeaderValue>,
     ) -> Result<Response<Incoming>, BoxError> {
-        let mut request =
-            Request::builder().method(method).uri(format!("{}{target}", self.upstream)).body(body)?;
-        *request.headers_mut() = passed_on(headers);
-        request.headers_mut().remove(http::header::HOST);
-        if let Some(length) = length {
-            request.headers_mut().insert(http::header::CONTENT_LENGTH, length);
-        }
-        Ok(self.client.request(request).await?)
+        self.upstream.send(method, target, headers, body, length).await
     }
 
     /// A call of a JSON service on a caller's behalf.
@@ -178,40 +154,4 @@ impl Cloud {
         let response = self.send(method, target, headers, full(body), None).await.map_err(unreachable)?;
         collect(response, service).await.map_err(unreachable)
     }
-}
-
-fn signed(scope: &Scope, service: Service) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    let Scope { account, region } = scope;
-    let credential = format!(
-        "AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/{}/aws4_request, SignedHeaders=host, Signature=0",
-        service.name()
-    );
-    headers.insert(http::header::AUTHORIZATION, header(&credential));
-    headers.insert("x-amz-date", HeaderValue::from_static("20260101T000000Z"));
-    headers
-}
-
-/// Reads an answer whole, as JSON where the service speaks it.
-pub(crate) async fn collect(response: Response<Incoming>, service: Service) -> Result<Answer, BoxError> {
-    let (parts, body) = response.into_parts();
-    let bytes = body.collect().await?.to_bytes();
-    let content = if service.speaks_json() {
-        serde_json::from_slice(&bytes).map_or(Content::Bytes(bytes), Content::Json)
-    } else {
-        Content::Bytes(bytes)
-    };
-    Ok(Answer { status: parts.status, headers: parts.headers, content })
-}
-
-pub(crate) fn passed_on(headers: &HeaderMap) -> HeaderMap {
-    let mut kept = headers.clone();
-    for name in HOP_HEADERS {
-        kept.remove(name);
-    }
-    kept
-}
-
-fn header(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

@@ -168,6 +168,12 @@ fn for_emulator(after: &Value) -> Value {
     update
 }
 
+/// A job as AWS reads it back, by its name.
+pub(super) async fn job(name: &str, scope: &Scope, cloud: &Cloud) -> Result<Value, Refusal> {
+    let answer = cloud.json(scope, Service::Glue, "GetJob", json!({ "JobName": name })).await?;
+    Ok(dressed(&answer["Job"], scope, cloud))
+}
+
 /// A job as AWS reads it back.
 fn dressed(held: &Value, scope: &Scope, cloud: &Cloud) -> Value {
     let mut job = with_defaults(definition(held, scope, cloud));

@@ -54,6 +54,26 @@ impl Memory {
         self.dirty.store(true, Ordering::Release);
     }
 
+    /// Every value of a kind in an account and region.
+    pub(crate) fn values(&self, kind: &str, scope: &Scope) -> Vec<Value> {
+        let prefix = key(kind, scope, "");
+        let values = self.lock();
+        values
+            .range(prefix.clone()..)
+            .take_while(|(name, _)| name.starts_with(&prefix))
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+
+    /// Changes every value of a kind, in all accounts.
+    pub(crate) fn change_all(&self, kind: &str, mut change: impl FnMut(&mut Value)) {
+        let prefix = format!("{kind}{BAR}");
+        for (_, value) in self.lock().iter_mut().filter(|(name, _)| name.starts_with(&prefix)) {
+            change(value);
+            self.dirty.store(true, Ordering::Release);
+        }
+    }
+
     /// Writes the file when something changed since the last time.
     pub(crate) fn flush(&self) {
         let Some(file) = &self.file else { return };

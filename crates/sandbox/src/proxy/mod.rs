@@ -4,27 +4,29 @@
 
 mod athena_queries;
 mod athena_workgroups;
-mod call;
+pub(crate) mod call;
 mod cloud;
 mod ec2_endpoints;
 mod ec2_routes;
 mod faults;
 mod glue_databases;
 mod glue_jobs;
+mod glue_runs;
 mod glue_table_shape;
 mod glue_tables;
 mod glue_tags;
 mod iam;
 mod iam_roles;
 mod journal;
-mod memory;
+pub(crate) mod memory;
 mod pages;
-mod recognise;
-mod refusal;
+pub(crate) mod recognise;
+pub(crate) mod refusal;
 mod rules;
 mod s3;
 mod server;
-mod xml;
+pub(crate) mod upstream;
+pub(crate) mod xml;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -38,6 +40,7 @@ use tokio::sync::oneshot;
 pub use faults::{Effect, Fault, Faults};
 pub use journal::{CallRecord, counts};
 
+use crate::runs::RunsConfig;
 use server::Server;
 
 /// How strict and how troublesome the proxy is.
@@ -59,6 +62,8 @@ pub struct ProxyConfig {
     pub role_refusals: u32,
     /// Passes everything on as it is: counts and faults only.
     pub transparent: bool,
+    /// Runs Glue jobs on this machine. Absent leaves them to the emulator, which only pretends.
+    pub runs: Option<RunsConfig>,
 }
 
 impl ProxyConfig {
@@ -79,21 +84,17 @@ impl Proxy {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, config.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let server = Arc::new(Server::new(upstream, config)?);
+        let endpoint = format!("http://{address}");
+        let server = Arc::new(Server::new(upstream, &endpoint, config)?);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let running = Arc::clone(&server);
         let thread = std::thread::Builder::new().name("lakeform-proxy".to_owned()).spawn(move || {
-            runtime.block_on(server::run(listener, running, stopped));
+            runtime.block_on(server::run(listener, Arc::clone(&running), stopped));
+            running.end_runs();
             runtime.shutdown_timeout(Duration::from_millis(200));
         })?;
-        Ok(ProxyHandle {
-            address,
-            endpoint: format!("http://{address}"),
-            server,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(ProxyHandle { address, endpoint, server, stop: Some(stop), thread: Some(thread) })
     }
 }
 

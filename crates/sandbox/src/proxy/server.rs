@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::ProxyConfig;
 use super::call::{Answer, Call};
-use super::cloud::{Body, BoxError, Cloud, collect, full, passed_on};
+use super::cloud::Cloud;
 use super::faults::{Effect, Faults, Player};
 use super::journal::{CallRecord, Journal};
 use super::recognise::{
@@ -25,6 +25,7 @@ use super::recognise::{
 };
 use super::refusal::{Refusal, error_code};
 use super::rules;
+use super::upstream::{Body, BoxError, collect, full, passed_on};
 
 /// More than any control-plane body of AWS.
 const LARGEST_HELD: usize = 32 << 20;
@@ -45,14 +46,22 @@ pub(super) struct Server {
 struct Cut;
 
 impl Server {
-    pub(super) fn new(upstream: &str, config: ProxyConfig) -> std::io::Result<Self> {
+    pub(super) fn new(upstream: &str, endpoint: &str, config: ProxyConfig) -> std::io::Result<Self> {
         let journal = Journal::open(config.log.as_deref(), config.keep_calls)?;
         let faults = RwLock::new(Arc::new(Player::new(config.faults.clone())));
-        Ok(Self { cloud: Cloud::new(upstream, config), journal, faults })
+        Ok(Self { cloud: Cloud::new(upstream, endpoint, config), journal, faults })
     }
 
     pub(super) fn set_faults(&self, faults: Faults) {
         *self.faults.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Player::new(faults));
+    }
+
+    /// Ends every process of a job; the last thing the proxy does.
+    pub(super) fn end_runs(&self) {
+        if let Some(runs) = &self.cloud.runs {
+            runs.end_all();
+        }
+        self.cloud.memory.flush();
     }
 
     fn player(&self) -> Arc<Player> {
@@ -370,6 +379,19 @@ async fn own(server: &Server, request: Request<Incoming>) -> Response<Body> {
                     reply(StatusCode::OK, json!({}))
                 }
                 Err(error) => reply(StatusCode::BAD_REQUEST, json!({ "message": error.to_string() })),
+            }
+        }
+        (&Method::POST, what) if what.starts_with("runs/") => {
+            let mut words = what.split('/').skip(1);
+            let (id, verb) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            let done = match &server.cloud.runs {
+                Some(runs) => runs.synchronise(id, verb).await,
+                None => Ok(false),
+            };
+            match done {
+                Ok(true) => reply(StatusCode::OK, json!({})),
+                Ok(false) => reply(StatusCode::NOT_FOUND, json!({ "message": "no such run" })),
+                Err(message) => reply(StatusCode::BAD_GATEWAY, json!({ "message": message })),
             }
         }
         _ => reply(StatusCode::NOT_FOUND, json!({ "message": "no such request" })),

@@ -44,6 +44,8 @@ fn serve() -> Result<(), SandboxError> {
         calls: value("--calls").map(Into::into),
         memory: value("--memory").map(Into::into),
         faults: value("--faults").map(Into::into),
+        directory: value("--directory").map(Into::into),
+        environment: value("--environment").map(Into::into),
         role_propagation_ms: value("--role-propagation-ms").unwrap().parse().unwrap(),
     };
     tokio::runtime::Runtime::new().unwrap().block_on(lakeform_sandbox::serve_proxy(config))

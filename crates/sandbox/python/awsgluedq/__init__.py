@@ -1,0 +1,1 @@
+"""Glue Data Quality for jobs on the sandbox."""

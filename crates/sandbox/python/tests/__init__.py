@@ -1,0 +1,1 @@
+"""Tests of awsglue for local runs; one Spark session serves all."""
