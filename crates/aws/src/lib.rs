@@ -14,8 +14,8 @@ mod lifecycle;
 mod objects;
 mod policy;
 mod s3_url;
-mod sending;
 mod script;
+mod sending;
 mod tags;
 
 pub use calls::Calls;

@@ -274,7 +274,12 @@ impl Kind for Job {
         entry.name()
     }
 
-    fn outputs(&self, identity: &str, scope: &Scope<'_>) -> BTreeMap<&'static str, String> {
+    fn outputs(
+        &self,
+        _entry: &Entry<'_>,
+        identity: &str,
+        scope: &Scope<'_>,
+    ) -> BTreeMap<&'static str, String> {
         let (partition, region, account) = (scope.partition(), scope.region, scope.account);
         BTreeMap::from([("arn", format!("arn:{partition}:glue:{region}:{account}:job/{identity}"))])
     }

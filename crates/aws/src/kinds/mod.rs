@@ -3,6 +3,7 @@
 mod bucket;
 mod database;
 mod gateway_endpoint;
+mod job;
 mod query;
 mod role;
 mod table;
@@ -13,8 +14,6 @@ use lakeform_model::{Kind, Kinds};
 
 use crate::contact::Contact;
 
-mod job;
-
 macro_rules! catalog {
     ($($kind:expr),* $(,)?) => {
         const ALL: &[&dyn Kind] = &[$(&$kind),*];
@@ -22,7 +21,17 @@ macro_rules! catalog {
     };
 }
 
-catalog![bucket::Bucket, upload::Upload, gateway_endpoint::GatewayEndpoint, role::Role, workgroup::Workgroup, database::Database, table::Table, query::Query, job::Job];
+catalog![
+    bucket::Bucket,
+    upload::Upload,
+    gateway_endpoint::GatewayEndpoint,
+    role::Role,
+    workgroup::Workgroup,
+    database::Database,
+    table::Table,
+    job::Job,
+    query::Query,
+];
 
 /// Every kind lakeform knows, in the order they are shown.
 pub const KINDS: Kinds = Kinds(ALL);
