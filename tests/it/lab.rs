@@ -184,6 +184,7 @@ impl Moto {
             from moto.server import main; main(['-H', '127.0.0.1', '-p', '0'])";
         let mut child = Command::new(python)
             .args(["-c", run])
+            .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
