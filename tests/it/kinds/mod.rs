@@ -5,6 +5,7 @@ mod bucket;
 mod crashes;
 mod database;
 mod gateway_endpoint;
+mod job;
 mod query;
 mod role;
 mod stage;

@@ -203,9 +203,6 @@ fn with_defaults(definition: Value) -> Map<String, Value> {
     fill("JobMode", Value::from("SCRIPT"));
     fill("JobRunQueuingEnabled", Value::from(false));
     fill("ExecutionProperty", json!({ "MaxConcurrentRuns": 1 }));
-    if !shell {
-        fill("ExecutionClass", Value::from("STANDARD"));
-    }
     if let Some(command) = job.get_mut("Command").and_then(Value::as_object_mut) {
         command.entry("PythonVersion").or_insert_with(|| Value::from("2"));
     }
@@ -313,7 +310,8 @@ mod tests {
         assert_eq!(old["Timeout"], 2880);
         let shell = with_defaults(json!({ "Command": { "Name": "pythonshell" } }));
         assert_eq!((&shell["MaxCapacity"], &shell["AllocatedCapacity"]), (&json!(0.0625), &json!(0)));
-        assert!(!shell.contains_key("ExecutionClass"));
+        // Bare jobs of either type were read without an execution class.
+        assert!(!shell.contains_key("ExecutionClass") && !spark.contains_key("ExecutionClass"));
         assert!(!with_defaults(json!({ "Command": { "Name": "gluestreaming" } })).contains_key("Timeout"));
     }
 
