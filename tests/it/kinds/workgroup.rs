@@ -94,7 +94,10 @@ async fn saved_queries_of_others_need_a_permission_and_history_does_not() {
 #[tokio::test]
 async fn primary_is_adopted_changed_and_let_go() {
     let stage = Stage::sandbox().await;
-    let wanted = stage.wants(&athena("{ name: primary, requester_pays: true }"));
+    // The emulator describes it in words of its own.
+    let words = stage.group("primary").await.unwrap().description.unwrap_or_default();
+    let group = format!("{{ name: primary, requester_pays: true, description: '{words}' }}");
+    let wanted = stage.wants(&athena(&group));
     assert_eq!(stage.bring_with(&wanted, &adopting()).await, ["adopt workgroup.w: requester_pays"]);
     let all = PlanOptions { destroy: true, include_adopted: true, ..PlanOptions::default() };
     stage.bring_with(&wanted, &all).await;
