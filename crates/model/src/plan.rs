@@ -90,6 +90,10 @@ pub struct Step {
     pub permitted: bool,
     /// The steps, by their index in the plan, that must be applied before.
     pub after: BTreeSet<usize>,
+    /// The steps that must have ended before, however they end: a delete waits for those of its kind that come
+    /// to be, which may take over what it would sweep away.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub behind: BTreeSet<usize>,
     /// What it was planned on.
     pub basis: Fingerprint,
 }

@@ -83,6 +83,7 @@ impl Decider<'_> {
             live: live.cloned(),
             permitted: false,
             after: BTreeSet::new(),
+            behind: BTreeSet::new(),
             basis: live.map_or(Live::Absent, |live| Live::Present(live.clone())).fingerprint(),
         };
         match live {
@@ -225,6 +226,7 @@ fn removal(address: Address, action: Action, phase: Phase, why: Why, present: &P
         live: Some(present.clone()),
         permitted: false,
         after: BTreeSet::new(),
+            behind: BTreeSet::new(),
         basis: Live::Present(present.clone()).fingerprint(),
     }
 }

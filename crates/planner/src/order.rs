@@ -30,7 +30,7 @@ pub(crate) fn block_dependants(plan: &mut Plan, desired: &Desired, destroy: bool
     }
 }
 
-/// Sorts the steps and fills their `after`.
+/// Sorts the steps and fills their `after` and `behind`.
 pub(crate) fn order(plan: &mut Plan, desired: &Desired, kinds: Kinds) {
     let steps = &plan.steps;
     let mut before: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); steps.len()];
@@ -41,6 +41,7 @@ pub(crate) fn order(plan: &mut Plan, desired: &Desired, kinds: Kinds) {
             }
         }
     }
+    let behind = behind(steps, &before);
     let rank = |index: &usize| {
         let step = &steps[*index];
         let kind = kinds.0.iter().position(|kind| kind.name() == step.address.kind());
@@ -49,8 +50,9 @@ pub(crate) fn order(plan: &mut Plan, desired: &Desired, kinds: Kinds) {
     let mut left: BTreeSet<usize> = (0..steps.len()).collect();
     let mut sorted: Vec<usize> = Vec::new();
     while !left.is_empty() {
-        let free =
-            left.iter().filter(|index| before[**index].is_disjoint(&left)).min_by_key(|index| rank(index));
+        let is_free =
+            |index: &&usize| before[**index].is_disjoint(&left) && behind[**index].is_disjoint(&left);
+        let free = left.iter().filter(is_free).min_by_key(|index| rank(index));
         // Live resources can point at each other in a ring; then any one of them has to be the first.
         let next = free.or_else(|| left.iter().min_by_key(|index| rank(index))).copied();
         let Some(next) = next else { break };
@@ -61,13 +63,32 @@ pub(crate) fn order(plan: &mut Plan, desired: &Desired, kinds: Kinds) {
     let mut taken: Vec<Option<Step>> = std::mem::take(&mut plan.steps).into_iter().map(Some).collect();
     for (new, old) in sorted.iter().enumerate() {
         let Some(mut step) = taken[*old].take() else { continue };
-        step.after = before[*old]
-            .iter()
-            .filter_map(|other| position.get(other).copied())
-            .filter(|at| *at < new)
-            .collect();
+        let places = |others: &BTreeSet<usize>| {
+            others.iter().filter_map(|other| position.get(other).copied()).filter(|at| *at < new).collect()
+        };
+        step.after = places(&before[*old]);
+        step.behind = places(&behind[*old]);
         plan.steps.push(step);
     }
+}
+
+/// For each delete the steps of its kind that come to be. One that itself waits for something to go is left out:
+/// they could wait for each other.
+fn behind(steps: &[Step], before: &[BTreeSet<usize>]) -> Vec<BTreeSet<usize>> {
+    let mut held_up: BTreeSet<usize> = (0..steps.len()).filter(|index| steps[*index].removes()).collect();
+    loop {
+        let known = held_up.len();
+        held_up.extend((0..steps.len()).filter(|index| !before[*index].is_disjoint(&held_up)).collect::<Vec<_>>());
+        if held_up.len() == known {
+            break;
+        }
+    }
+    let comes = |index: &usize, kind: &str| !held_up.contains(index) && steps[*index].address.kind() == kind;
+    let of = |step: &Step| match step.action {
+        Action::Delete => (0..steps.len()).filter(|index| comes(index, step.address.kind())).collect(),
+        Action::Create | Action::Update | Action::Replace | Action::Adopt => BTreeSet::new(),
+    };
+    steps.iter().map(of).collect()
 }
 
 fn must_follow(step: &Step, other: &Step, desired: &Desired) -> bool {

@@ -367,7 +367,7 @@ async fn mistakes_are_told_before_any_call() {
             "workers: { type: G.3X, count: 2 }",
             "warning: lakeform knows no worker type `G.3X` (did you mean `G.1X`?)",
         ),
-        ("glue_version: 5.0", "error: `glue_version` must look like \"5.0\", in quotes"),
+        ("glue_version: 5", "error: `glue_version` must look like \"5.0\", in quotes"),
         (
             "arguments: { database: x }",
             "error: the key `database` of `arguments` must begin with `--`: did you mean `--database`?",

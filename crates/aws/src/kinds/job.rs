@@ -935,7 +935,8 @@ fn fields_of(job: &GlueJob, wanted: Option<&Fields>, account: &str) -> Fields {
     fields.set("max_retries", job.max_retries());
     fields.set_some(
         "max_concurrent_runs",
-        job.execution_property().map(ExecutionProperty::max_concurrent_runs),
+        // The SDK reads an absent member as 0, which is never a limit.
+        job.execution_property().map(ExecutionProperty::max_concurrent_runs).filter(|most| *most > 0),
     );
     fields.set_some("execution_class", job.execution_class().map(ExecutionClass::as_str));
     fields.set_some("queuing", job.job_run_queuing_enabled());
