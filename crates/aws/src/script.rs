@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::types::MetadataDirective;
 use lakeform_model::{Address, Class, CloudError, Mark};
 use md5::{Digest, Md5};
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::Sha256;
 
 use crate::Cloud;
@@ -18,6 +19,9 @@ use crate::s3_url::S3Url;
 const MOST_BYTES: i64 = 4 * 1024 * 1024;
 /// Metadata are HTTP headers: ASCII without controls.
 const HEADER: &AsciiSet = &CONTROLS.add(b'%');
+/// A copy's source is a URL's path.
+const COPY_SOURCE: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const STACK: &str = "lakeform-stack";
 const ADDRESS: &str = "lakeform-address";
 /// The object this one took the place of, when the job moved to another key: a crash may leave that one behind.
@@ -200,6 +204,39 @@ pub(crate) async fn remove(
         let request = cloud.s3.delete_object().bucket(&url.bucket).key(&url.key);
         absent(request.send().await.named("s3:DeleteObject"))?;
     }
+    Ok(())
+}
+
+/// Leaves the script at `location`, if this very address put it there, to another job of the stack that runs it:
+/// from now on it is that one's to take away.
+pub(crate) async fn hand_over(
+    cloud: &Cloud,
+    location: &str,
+    mark: &Mark,
+    heir: &Address,
+) -> Result<(), CloudError> {
+    let Some(url) = S3Url::parse(location) else { return Ok(()) };
+    let Some(head) = head(cloud, &url).await? else { return Ok(()) };
+    let ours = metadata(&head, STACK).as_deref() == Some(&mark.stack)
+        && metadata(&head, ADDRESS) == Some(mark.address.to_string());
+    if !ours {
+        return Ok(());
+    }
+    let source = format!("{}/{}", url.bucket, utf8_percent_encode(&url.key, COPY_SOURCE));
+    let mut request = cloud
+        .s3
+        .copy_object()
+        .bucket(&url.bucket)
+        .key(&url.key)
+        .copy_source(source)
+        .metadata_directive(MetadataDirective::Replace)
+        .content_type("text/plain; charset=utf-8")
+        .metadata(STACK, encode(&mark.stack))
+        .metadata(ADDRESS, encode(&heir.to_string()));
+    if let Some(former) = metadata(&head, FORMER) {
+        request = request.metadata(FORMER, encode(&former));
+    }
+    request.send().await.named("s3:CopyObject")?;
     Ok(())
 }
 

@@ -226,7 +226,7 @@ fn removal(address: Address, action: Action, phase: Phase, why: Why, present: &P
         live: Some(present.clone()),
         permitted: false,
         after: BTreeSet::new(),
-            behind: BTreeSet::new(),
+        behind: BTreeSet::new(),
         basis: Live::Present(present.clone()).fingerprint(),
     }
 }

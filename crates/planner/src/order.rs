@@ -78,7 +78,9 @@ fn behind(steps: &[Step], before: &[BTreeSet<usize>]) -> Vec<BTreeSet<usize>> {
     let mut held_up: BTreeSet<usize> = (0..steps.len()).filter(|index| steps[*index].removes()).collect();
     loop {
         let known = held_up.len();
-        held_up.extend((0..steps.len()).filter(|index| !before[*index].is_disjoint(&held_up)).collect::<Vec<_>>());
+        held_up.extend(
+            (0..steps.len()).filter(|index| !before[*index].is_disjoint(&held_up)).collect::<Vec<_>>(),
+        );
         if held_up.len() == known {
             break;
         }

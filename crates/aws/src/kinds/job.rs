@@ -8,9 +8,9 @@ use aws_sdk_glue::types::{
     JobRunState, JobUpdate, NotificationProperty, WorkerType,
 };
 use lakeform_model::{
-    Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Flow, Force, Holds, Inventory, Key, Kind,
-    Literal, Live, Merge, Node, OnChange, Present, Scope, Shape, Show, Survey, SurveyRequest, Target,
-    TextRule, Value, Wanted,
+    Address, Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Flow, Force, Holds, Inventory, Key,
+    Kind, Literal, Live, Mark, Merge, Node, OnChange, Present, Scope, Shape, Show, Survey, SurveyRequest,
+    Target, TextRule, Value, Wanted,
 };
 
 use crate::Cloud;
@@ -695,7 +695,8 @@ impl Contact for Job {
         if changed("script.location")
             && let (Some(mark), Some(old)) = (&live.mark, live.fields.text("script.location"))
         {
-            script::remove(cloud, old, mark, target.fields.text("script.location")).await?;
+            let keep = target.fields.text("script.location");
+            leave_script(cloud, &target.identity, old, mark, keep).await?;
         }
         let patch = TagPatch::of(target, live, changes);
         if !patch.is_empty() {
@@ -716,8 +717,10 @@ impl Contact for Job {
             }
             stop(cloud, name, &runs).await?;
         }
+        // One job at a time: two that go at once would each leave their script to the other.
+        let _turn = SCRIPTS.lock().await;
         if let (Some(mark), Some(location)) = (&present.mark, present.fields.text("script.location")) {
-            script::remove(cloud, location, mark, None).await?;
+            leave_script(cloud, name, location, mark, None).await?;
         }
         // Deleting a missing job succeeds. Source: the DeleteJob API reference.
         absent(cloud.glue.delete_job().job_name(name).send().await.named("glue:DeleteJob"))?;
@@ -741,6 +744,39 @@ fn silent(operation: &str, name: &str) -> CloudError {
 
 fn address_of(live: &Present) -> Option<&lakeform_model::Address> {
     live.mark.as_ref().map(|mark| &mark.address)
+}
+
+static SCRIPTS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Takes away the script that the job `name` no longer runs, or leaves it to another job of the stack that does.
+async fn leave_script(
+    cloud: &Cloud,
+    name: &str,
+    location: &str,
+    mark: &Mark,
+    keep: Option<&str>,
+) -> Result<(), CloudError> {
+    match heir(cloud, &mark.stack, name, location).await? {
+        Some(heir) => script::hand_over(cloud, location, mark, &heir).await,
+        None => script::remove(cloud, location, mark, keep).await,
+    }
+}
+
+/// The address of another job of the stack that runs the script at `location`.
+async fn heir(cloud: &Cloud, stack: &str, name: &str, location: &str) -> Result<Option<Address>, CloudError> {
+    let names = owned_names(cloud, stack).await?;
+    let names: Vec<&str> = names.iter().map(String::as_str).filter(|other| *other != name).collect();
+    for (other, job) in get(cloud, &names).await {
+        let runs_it = |job: &GlueJob| {
+            job.command().and_then(JobCommand::script_location).is_some_and(|script| script == location)
+        };
+        if job?.as_ref().is_some_and(runs_it)
+            && let Some(mark) = Mark::split(read_tags(cloud, &other).await?).0
+        {
+            return Ok(Some(mark.address));
+        }
+    }
+    Ok(None)
 }
 
 /// The script that the target's fields hold; none for one that lakeform leaves alone, or a released job's.
@@ -852,6 +888,12 @@ async fn known_etags(cloud: &Cloud, wanted: &[Wanted]) -> HashMap<String, Option
     known
 }
 
+async fn read_tags(cloud: &Cloud, name: &str) -> Result<BTreeMap<String, String>, CloudError> {
+    let arn = cloud.arn("glue", &format!("job/{name}"));
+    let answer = cloud.glue.get_tags().resource_arn(arn).send().await.named("glue:GetTags")?;
+    Ok(answer.tags.unwrap_or_default().into_iter().collect())
+}
+
 /// A job with its mark, and with its script's text where the manifest gives one.
 async fn read_one(
     cloud: &Cloud,
@@ -860,10 +902,9 @@ async fn read_one(
     etags: &HashMap<String, Option<String>>,
 ) -> Result<Present, CloudError> {
     let name = job.name().unwrap_or_default();
-    let arn = cloud.arn("glue", &format!("job/{name}"));
-    let tags = cloud.glue.get_tags().resource_arn(arn).send().await.named("glue:GetTags")?;
+    let tags = read_tags(cloud, name).await?;
     let mut fields = fields_of(job, wanted.map(|wanted| &wanted.fields), &cloud.account);
-    let mark = tags::read(&mut fields, tags.tags.unwrap_or_default().into_iter().collect());
+    let mark = tags::read(&mut fields, tags);
     // Not the manifest's script but the one the job has: an edit of both is one of both.
     if let Some(wanted) = wanted.and_then(|wanted| wanted.fields.text("script.content"))
         && let Some(location) = fields.text("script.location").map(str::to_owned)
@@ -882,8 +923,8 @@ async fn read_one(
     Ok(Present { identity: name.to_owned(), handle: None, fields, mark })
 }
 
-/// Everything else that carries the stack's mark.
-async fn owned(cloud: &Cloud, stack: &str, wanted: &BTreeSet<&str>) -> Result<Vec<Present>, CloudError> {
+/// The names of the jobs that carry the stack's mark; of all jobs at an endpoint that ignores the filter.
+async fn owned_names(cloud: &Cloud, stack: &str) -> Result<BTreeSet<String>, CloudError> {
     let mut names: BTreeSet<String> = BTreeSet::new();
     let mut token = None;
     loop {
@@ -892,9 +933,14 @@ async fn owned(cloud: &Cloud, stack: &str, wanted: &BTreeSet<&str>) -> Result<Ve
         names.extend(page.job_names.unwrap_or_default());
         token = page.next_token.filter(|token| !token.is_empty());
         if token.is_none() {
-            break;
+            return Ok(names);
         }
     }
+}
+
+/// Everything else that carries the stack's mark.
+async fn owned(cloud: &Cloud, stack: &str, wanted: &BTreeSet<&str>) -> Result<Vec<Present>, CloudError> {
+    let names = owned_names(cloud, stack).await?;
     let names: Vec<&str> = names.iter().map(String::as_str).filter(|name| !wanted.contains(name)).collect();
     let none = HashMap::new();
     let (jobs, none) = (get(cloud, &names).await, &none);
