@@ -58,5 +58,9 @@ pub(crate) fn at(folder: &Path, endpoint: &str, account: &str) -> Command {
 pub(crate) fn said(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let code = output.status.code().map_or_else(|| "killed".to_owned(), |code| code.to_string());
-    format!("exit code: {code}\n----- stdout -----\n{}----- stderr -----\n{}", text(&output.stdout), text(&output.stderr))
+    format!(
+        "exit code: {code}\n----- stdout -----\n{}----- stderr -----\n{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    )
 }

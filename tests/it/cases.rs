@@ -43,14 +43,16 @@ fn no_action_reason_or_finding_is_without_a_case() {
     let mut seen = BTreeSet::new();
     for folder in folders() {
         let answer = output(&folder, &["--json"]).stdout;
-        let plan: serde_json::Value = serde_json::from_slice(&answer)
-            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let plan: serde_json::Value =
+            serde_json::from_slice(&answer).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let word = |value: &serde_json::Value| match value {
             serde_json::Value::String(word) => word.clone(),
             other => other.as_object().and_then(|map| map.keys().next().cloned()).unwrap_or_default(),
         };
         let all = |list: &str| plan[list].as_array().cloned().unwrap_or_default();
-        seen.extend(all("steps").iter().map(|step| format!("{} {}", word(&step["action"]), word(&step["why"]))));
+        seen.extend(
+            all("steps").iter().map(|step| format!("{} {}", word(&step["action"]), word(&step["why"]))),
+        );
         seen.extend(all("blocked").iter().map(|blocked| format!("blocked {}", word(&blocked["by"]))));
         seen.extend(all("findings").iter().map(|finding| format!("finding {}", word(&finding["code"]))));
         if plan["kept"].as_object().is_some_and(|kept| !kept.is_empty()) {

@@ -1,5 +1,7 @@
 //! One binary for all tests across crates.
 
+mod binary;
+mod cases;
 mod executor;
 mod fields;
 mod kinds;

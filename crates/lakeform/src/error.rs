@@ -42,6 +42,8 @@ pub(crate) struct Problem {
     message: String,
     causes: Vec<String>,
     hints: Vec<String>,
+    /// More for scripts, under a name of its own.
+    details: Option<(&'static str, serde_json::Value)>,
     quiet: bool,
 }
 
@@ -68,6 +70,12 @@ impl Problem {
         self
     }
 
+    #[must_use]
+    pub(crate) fn details(mut self, name: &'static str, value: serde_json::Value) -> Self {
+        self.details = Some((name, value));
+        self
+    }
+
     /// Whether nobody is left to tell.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
@@ -75,7 +83,7 @@ impl Problem {
 
     /// The whole text.
     pub(crate) fn render(&self) -> String {
-        let Self { shown, message, causes, hints, quiet: _ } = self;
+        let Self { shown, message, causes, hints, details: _, quiet: _ } = self;
         let mut text = String::new();
         if let Some(shown) = shown {
             text.push_str(shown.trim_end());
@@ -93,8 +101,12 @@ impl Problem {
 
     /// For scripts that asked for JSON.
     pub(crate) fn to_json(&self) -> serde_json::Value {
-        let Self { shown: _, message, causes, hints, quiet: _ } = self;
-        serde_json::json!({ "error": message, "causes": causes, "hints": hints })
+        let Self { shown: _, message, causes, hints, details, quiet: _ } = self;
+        let mut json = serde_json::json!({ "error": message, "causes": causes, "hints": hints });
+        if let Some((name, value)) = details {
+            json[*name] = value.clone();
+        }
+        json
     }
 }
 
@@ -154,8 +166,7 @@ mod tests {
 
     #[test]
     fn the_exit_codes_are_those_of_the_contract() {
-        for (exit, code) in
-            [(Exit::Done, 0), (Exit::Failed, 1), (Exit::Pending, 2), (Exit::Interrupted, 130)]
+        for (exit, code) in [(Exit::Done, 0), (Exit::Failed, 1), (Exit::Pending, 2), (Exit::Interrupted, 130)]
         {
             assert_eq!(ExitCode::from(exit), ExitCode::from(code));
         }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use lakeform_model::{
-    Account, Address, Change, Class, CloudError, Fields, Force, Inventory, Kinds, Live, Managed, Mark, Present,
-    Survey, SurveyRequest, Target, Wanted,
+    Account, Address, Change, Class, CloudError, Fields, Force, Inventory, Kinds, Live, Managed, Mark,
+    Present, Survey, SurveyRequest, Target, Wanted,
 };
 use serde::Deserialize;
 

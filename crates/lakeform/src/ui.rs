@@ -2,11 +2,14 @@
 //! where it is seen. Decides no content.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::error::Problem;
+use crate::render::progress::Manner;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -18,6 +21,39 @@ pub(crate) enum Color {
     Always,
     /// Never
     Never,
+}
+
+/// Something that moves while the user waits; gone when dropped.
+pub(crate) struct Spinner(ProgressBar);
+
+impl Spinner {
+    pub(crate) fn finish(self) {}
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Says something to stderr from beside the command that has the [`Ui`], such as an answer to Ctrl-C.
+pub(crate) fn interject(text: &str) {
+    let mut stderr = anstream::stderr();
+    // Where nobody listens, nothing is lost.
+    let _ = stderr.write_all(text.as_bytes());
+    let _ = stderr.flush();
+}
+
+/// Whether there is somebody to ask.
+pub(crate) fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// A line from the terminal.
+pub(crate) fn read_line() -> std::io::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim().to_owned())
 }
 
 /// The terminal, or what stands in its place.
@@ -68,6 +104,34 @@ impl Ui {
         std::io::stderr().is_terminal()
     }
 
+    /// How what is under way is shown.
+    pub(crate) fn manner(&self, json: bool) -> Manner {
+        match (json, self.is_watched()) {
+            (true, _) => Manner::Json,
+            (false, true) => Manner::Live { color: self.talks_in_color() },
+            (false, false) => Manner::Plain,
+        }
+    }
+
+    /// Shows that something takes its time, to a person who watches.
+    pub(crate) fn spinner(&self, what: &'static str) -> Spinner {
+        let target =
+            if self.is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target).with_message(what);
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Spinner(bar)
+    }
+
+    /// Writes a line of what is under way: JSON to stdout, anything else to stderr.
+    pub(crate) fn line(&mut self, manner: Manner, line: &str) {
+        if manner == Manner::Json {
+            // A reader that went away does not stop the work; the end of it is told by the exit code.
+            let _ = self.data(&format!("{line}\n"));
+        } else {
+            self.talk(&format!("{line}\n"));
+        }
+    }
+
     /// Whether stderr shows colours.
     pub(crate) fn talks_in_color(&self) -> bool {
         match self.color {
@@ -87,11 +151,7 @@ impl Ui {
                 .hint("look at the plan, then give `--yes`"));
         }
         self.talk(&format!("\n{question} Only `{answer}` is taken as yes: "));
-        let mut line = String::new();
-        std::io::stdin()
-            .lock()
-            .read_line(&mut line)
-            .map_err(|error| Problem::new("cannot read the answer").because(error))?;
-        if line.trim() == answer { Ok(()) } else { Err(Problem::new("not confirmed: nothing was changed")) }
+        let line = read_line().map_err(|error| Problem::new("cannot read the answer").because(error))?;
+        if line == answer { Ok(()) } else { Err(Problem::new("not confirmed: nothing was changed")) }
     }
 }

@@ -108,9 +108,8 @@ fn flatten(name: String, value: &Value, limit: usize, shown: &mut Vec<Shown>) {
 
 /// Whether every item is a name with a type, as the columns of a table are.
 fn is_columns(items: &[Value]) -> bool {
-    let is_column = |item: &Value| {
-        item.as_map().is_some_and(|map| map.contains_key("name") && map.contains_key("type"))
-    };
+    let is_column =
+        |item: &Value| item.as_map().is_some_and(|map| map.contains_key("name") && map.contains_key("type"));
     !items.is_empty() && items.iter().all(is_column)
 }
 

@@ -24,7 +24,10 @@ pub(crate) fn plan(plan: &Plan) -> Result<Json, serde_json::Error> {
         "blocked": blocked,
         "findings": findings,
         "unchanged": unchanged,
-        "kept": kept.iter().map(|(address, why)| (address.to_string(), why.clone().into())).collect::<Json>(),
+        "kept": kept
+            .iter()
+            .map(|(address, why)| (address.to_string(), Json::String(why.clone())))
+            .collect::<Json>(),
         "inventories": inventories
             .iter()
             .map(|(address, inventory)| Ok((address.to_string(), serde_json::to_value(inventory)?)))

@@ -36,7 +36,10 @@ pub(crate) fn plan(plan: &Plan, view: &View<'_>) -> String {
     let Plan { stack, region, account, steps, blocked, findings, unchanged, kept, inventories, blind: _ } =
         plan;
     let mut out = String::new();
-    let mut line = |text: String| drop(writeln!(out, "{text}"));
+    let mut line = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
     line(format!(
         "{} {}  account {}  region {}",
         paint(HEAD, "stack"),
@@ -138,7 +141,8 @@ fn why(why: &Why) -> Option<String> {
     Some(match why {
         Why::NotFound | Why::Differs => return None,
         Why::Immutable(paths) => {
-            let paths: Vec<String> = paths.iter().map(|path| format!("`{}`", escape(&path.to_string()))).collect();
+            let paths: Vec<String> =
+                paths.iter().map(|path| format!("`{}`", escape(&path.to_string()))).collect();
             format!("{} cannot be changed in place", paths.join(", "))
         }
         Why::Renamed { from } => format!("it is `{}` now", escape(from)),
@@ -146,7 +150,6 @@ fn why(why: &Why) -> Option<String> {
         Why::Destroy => return None,
         Why::Unmarked => "it exists and carries nobody's mark".to_owned(),
         Why::Released => "it was adopted: it stays, without the mark".to_owned(),
-        Why::Follows(address) => format!("it lives in `{}`", escape(&address.to_string())),
     })
 }
 
@@ -187,4 +190,84 @@ pub(crate) fn tally(plan: &Plan) -> String {
         let _ = write!(text, ", {} blocked", tally.blocked);
     }
     text
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::collections::BTreeSet;
+
+    use lakeform_model::{Change, Effect, Fields, Inventory, Live, Show, Value};
+
+    use super::*;
+
+    /// A plan with one step of each sort that people see.
+    pub(crate) fn sample() -> Plan {
+        let change = |path: &str, from: Option<Value>, to: Option<Value>, effect| Change {
+            path: path.into(),
+            from,
+            to,
+            effect,
+            show: Show::Plain,
+            note: String::new(),
+        };
+        let step = |address: &str, action, phase, why, changes| Step {
+            address: address.parse().unwrap(),
+            action,
+            phase,
+            why,
+            identity: format!("aws-{}", address.rsplit('.').next().unwrap()),
+            changes,
+            fields: Fields::new(),
+            files: std::collections::BTreeMap::new(),
+            mark: None,
+            live: None,
+            permitted: false,
+            after: BTreeSet::new(),
+            behind: BTreeSet::new(),
+            basis: Live::Absent.fingerprint(),
+        };
+        let text = |text: &str| Some(Value::from(text));
+        let steps = vec![
+            step(
+                "bucket.lake",
+                Action::Create,
+                Phase::Whole,
+                Why::NotFound,
+                vec![change("versioning", None, Some(true.into()), Effect::InPlace)],
+            ),
+            step(
+                "table.stedi.customer_landing",
+                Action::Update,
+                Phase::Whole,
+                Why::Differs,
+                vec![change("description", text("old"), text("new\u{1b}[31m"), Effect::InPlace)],
+            ),
+            step(
+                "role.glue",
+                Action::Replace,
+                Phase::Establish,
+                Why::Immutable(vec!["path".into()]),
+                vec![change("path", text("/"), text("/x/"), Effect::Replace)],
+            ),
+            step("job.old", Action::Delete, Phase::Whole, Why::LeftManifest, Vec::new()),
+        ];
+        let holds = Inventory { lines: vec!["a run in progress".into()], needs_permission: true };
+        Plan {
+            stack: "stedi".into(),
+            region: "us-east-1".into(),
+            account: "111122223333".into(),
+            steps,
+            unchanged: [Address::new("bucket", ["other"])].into(),
+            kept: [(Address::new("bucket", ["theirs"]), "it does not carry this stack's mark".into())].into(),
+            inventories: [(Address::new("job", ["old"]), holds)].into(),
+            ..Plan::default()
+        }
+    }
+
+    #[test]
+    fn a_plan_is_grouped_aligned_and_tallied() {
+        let view = View { kinds: vec!["bucket", "role", "table", "job"], whole: false, checks: Vec::new() };
+        let text = anstream::adapter::strip_str(&plan(&sample(), &view)).to_string();
+        insta::assert_snapshot!(text);
+    }
 }

@@ -52,7 +52,9 @@ impl<'a> Progress<'a> {
             return json::event(self.plan, event).ok().map(|json| json.to_string());
         }
         let index = match event {
-            Event::Started { index } | Event::Retrying { index, .. } | Event::Finished { index, .. } => *index,
+            Event::Started { index } | Event::Retrying { index, .. } | Event::Finished { index, .. } => {
+                *index
+            }
         };
         let step = self.plan.steps.get(index)?;
         let line = line(step, event);
@@ -80,8 +82,7 @@ impl<'a> Progress<'a> {
                 }
                 self.total.inc(1);
                 let line = line?;
-                let line =
-                    if color { line } else { anstream::adapter::strip_str(&line).to_string() };
+                let line = if color { line } else { anstream::adapter::strip_str(&line).to_string() };
                 // A terminal that went away has nobody to tell.
                 let _ = self.bars.println(line);
                 None
@@ -96,7 +97,7 @@ impl<'a> Progress<'a> {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
+pub(crate) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
@@ -121,12 +122,14 @@ fn line(step: &Step, event: &Event) -> Option<String> {
             let symbol = match end {
                 Outcome::Applied => paint(style, &format!("{symbol:>3}")),
                 Outcome::Unneeded => "  =".to_owned(),
-                Outcome::Failed(_) | Outcome::Stale { .. } | Outcome::Skipped { .. } | Outcome::Interrupted => {
-                    "  !".to_owned()
-                }
+                Outcome::Failed(_)
+                | Outcome::Stale { .. }
+                | Outcome::Skipped { .. }
+                | Outcome::Interrupted => "  !".to_owned(),
             };
             let took = paint(DIM, &format!("  {}", duration(*took)));
-            let took = if matches!(end, Outcome::Applied | Outcome::Failed(_)) { took } else { String::new() };
+            let took =
+                if matches!(end, Outcome::Applied | Outcome::Failed(_)) { took } else { String::new() };
             Some(format!("{symbol} {}{took}", outcome(step, end)))
         }
     }

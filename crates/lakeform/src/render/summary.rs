@@ -15,7 +15,8 @@ pub(crate) fn outcome(step: &Step, outcome: &Outcome) -> String {
         Outcome::Applied => paint(GOOD, &format!("{} {address}", done(step))),
         Outcome::Unneeded => format!("unneeded {address}: it was so already"),
         Outcome::Stale { what } => {
-            paint(CHANGED, &format!("stale {address}")) + &format!(": changed since the plan: {}", escape(what))
+            paint(CHANGED, &format!("stale {address}"))
+                + &format!(": changed since the plan: {}", escape(what))
         }
         Outcome::Failed(error) => {
             paint(BAD, &format!("failed to {word} {address}")) + &format!(": {}", escape(&error.to_string()))
@@ -94,12 +95,9 @@ impl Counts {
     fn line(&self, verb: &str) -> String {
         let Self { applied, unneeded, failed, stale, skipped, interrupted } = self;
         let mut parts = vec![format!("{applied} applied"), format!("{failed} failed")];
-        for (number, word) in [
-            (unneeded, "unneeded"),
-            (stale, "stale"),
-            (skipped, "skipped"),
-            (interrupted, "not started"),
-        ] {
+        for (number, word) in
+            [(unneeded, "unneeded"), (stale, "stale"), (skipped, "skipped"), (interrupted, "not started")]
+        {
             if *number > 0 {
                 parts.push(format!("{number} {word}"));
             }

@@ -1,0 +1,134 @@
+//! `lakeform apply`: make AWS what the manifest says, or what a saved plan says.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use lakeform_executor::{ApplyOptions, Stop, Summary, apply};
+use lakeform_model::Plan;
+use lakeform_planner::PlanOptions;
+
+use crate::cli::ManifestArgs;
+use crate::commands::{check, plan, run as jobs};
+use crate::context::{Context, Session};
+use crate::error::{Exit, Problem};
+use crate::interrupt::Interrupt;
+use crate::planning::{ScopeArgs, make_plan, refusal};
+use crate::render;
+use crate::render::progress::{Manner, Progress};
+use crate::saved_plan;
+use crate::ui::Ui;
+
+/// Make AWS what the manifest says
+///
+/// Shows the plan, asks, and carries it out. Running it again is always the repair.
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// A plan that `lakeform plan --out` wrote; without one, a new plan is made
+    #[arg(value_name = "PLANFILE", conflicts_with_all = ["targets", "allow", "adopt"])]
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    manifest: ManifestArgs,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    how: HowArgs,
+    /// Take over what exists and carries nobody's mark
+    #[arg(long)]
+    adopt: bool,
+    /// Then run all jobs, as `lakeform run --all`
+    #[arg(long)]
+    run: bool,
+    /// Then run the checks, as `lakeform check`
+    #[arg(long)]
+    check: bool,
+}
+
+/// How steps are carried out.
+#[derive(Debug, Args)]
+pub(crate) struct HowArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// The most steps at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
+    pub(crate) parallelism: usize,
+}
+
+pub(crate) async fn run(args: &ApplyArgs, context: &Context, ui: &mut Ui) -> Result<Exit, Problem> {
+    let offline = context.load(&args.manifest, ui)?;
+    let session = context.connect(offline, ui).await?;
+    let made = match &args.plan {
+        Some(path) => {
+            let saved = saved_plan::read(path)?;
+            saved_plan::check_stack(&saved, &session.desired.stack)?;
+            saved_plan::check_place(&saved, &session.cloud.account, &session.cloud.region)?;
+            saved
+        }
+        None => {
+            let options = PlanOptions { adopt: args.adopt, ..args.scope.options() };
+            make_plan(&session, context, &options, ui).await?
+        }
+    };
+    plan::show(&made, &session.desired, false, context, ui)?;
+    if let Some(problem) = refusal(&made) {
+        return Err(problem);
+    }
+    let blocked = !made.blocked.is_empty();
+    let mut exit = Exit::Done;
+    if !made.steps.is_empty() {
+        ui.confirm("Apply this plan?", "yes", args.how.yes)?;
+        exit = carry_out(&made, &session, context, &args.how, "Apply", ui).await?;
+    }
+    if blocked && exit == Exit::Done {
+        ui.talk("What is blocked was not applied; the rest is done\n");
+        exit = Exit::Failed;
+    }
+    if args.run && exit == Exit::Done {
+        exit = jobs::run_all(&session, context, ui).await?;
+    }
+    if args.check && exit == Exit::Done {
+        exit = check::check_all(&session, context, ui).await?;
+    }
+    Ok(exit)
+}
+
+/// Applies a plan that was agreed to, and tells how it goes and how it ended.
+pub(crate) async fn carry_out(
+    plan: &Plan,
+    session: &Session,
+    context: &Context,
+    how: &HowArgs,
+    verb: &str,
+    ui: &mut Ui,
+) -> Result<Exit, Problem> {
+    let stop = Stop::new();
+    let _interrupt = Interrupt::stops_steps(&stop);
+    let options = ApplyOptions { parallelism: how.parallelism, ..ApplyOptions::default() };
+    let manner = ui.manner(context.global.json);
+    let mut progress = Progress::new(plan, manner);
+    let summary = {
+        let mut tell = |event: &lakeform_executor::Event| {
+            if let Some(line) = progress.take(event) {
+                ui.line(manner, &line);
+            }
+        };
+        apply(plan, session.account(), context.kinds, &options, &stop, &mut tell).await
+    };
+    progress.finish();
+    if manner == Manner::Json {
+        ui.json(&render::json::summary(&summary))?;
+    } else {
+        ui.data(&render::summary::summary(plan, &summary, verb))?;
+    }
+    Ok(exit_of(&summary))
+}
+
+fn exit_of(summary: &Summary) -> Exit {
+    if summary.is_interrupted() {
+        Exit::Interrupted
+    } else if summary.is_success() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    }
+}

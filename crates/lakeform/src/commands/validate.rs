@@ -1,0 +1,27 @@
+//! `lakeform validate`: the manifest alone.
+
+use serde_json::json;
+
+use crate::cli::ManifestArgs;
+use crate::context::Context;
+use crate::error::{Exit, Problem};
+use crate::render::text::count;
+use crate::ui::Ui;
+
+pub(crate) fn run(args: &ManifestArgs, context: &Context, ui: &mut Ui) -> Result<Exit, Problem> {
+    let offline = context.load(args, ui)?;
+    let (resources, checks) = (offline.desired.resources.len(), offline.desired.checks.len());
+    if context.global.json {
+        ui.document(&json!({
+            "valid": true,
+            "stack": offline.desired.stack,
+            "resources": resources,
+            "checks": checks,
+            "diagnostics": offline.loaded.to_json(),
+        }))?;
+    } else {
+        let (resources, checks) = (count(resources, "resource"), count(checks, "check"));
+        ui.data(&format!("`{}` is valid: {resources}, {checks}\n", offline.path.display()))?;
+    }
+    Ok(Exit::Done)
+}
