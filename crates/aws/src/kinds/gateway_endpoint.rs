@@ -33,7 +33,7 @@ const DESCRIBE: &str = "ec2:DescribeVpcEndpoints";
 const MODIFY: &str = "ec2:ModifyVpcEndpoint";
 const DELETE: &str = "ec2:DeleteVpcEndpoints";
 
-/// Source: the `PolicyDocument` of the CreateVpcEndpoint API reference and the endpoint policy quotas.
+/// Source: the `PolicyDocument` of the `CreateVpcEndpoint` API reference and the endpoint policy quotas.
 const LONGEST_POLICY: usize = 20_480;
 /// How often an endpoint is asked whether it is ready, and how long at most within one call of the executor.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -594,14 +594,14 @@ impl Contact for GatewayEndpoint {
         changes: &[Change],
     ) -> Result<(), CloudError> {
         let id = live.handle.clone().unwrap_or_default();
-        let changed = |field: &str| changes.iter().find(|change| change.path.field() == field);
-        if let Some(change) = changed("state") {
+        let of = |field: &str| changes.iter().find(|change| change.path.field() == field);
+        if let Some(change) = of("state") {
             let message =
                 format!("the endpoint is {}", change.from.clone().unwrap_or_else(|| "failed".into()));
             return Err(CloudError::new(Class::Invalid, MODIFY, message));
         }
         let (mut add, mut remove) = (Vec::new(), Vec::new());
-        if let Some(change) = changed("route_tables") {
+        if let Some(change) = of("route_tables") {
             let (before, after) = (
                 live.fields.texts("route_tables"),
                 change.to.as_ref().map(Value::to_texts).unwrap_or_default(),
@@ -610,7 +610,7 @@ impl Contact for GatewayEndpoint {
             remove.extend(before.into_iter().filter(|table| !after.contains(table)));
         }
         detach(cloud, &id, &remove).await?;
-        let policy = changed("policy").is_some();
+        let policy = of("policy").is_some();
         if policy || !add.is_empty() {
             let document = target.fields.get("policy").map(|policy| policy.to_json().to_string());
             let reset = (policy && document.is_none()).then_some(true);
@@ -642,8 +642,8 @@ impl Contact for GatewayEndpoint {
         let answer = cloud.ec2.delete_vpc_endpoints().vpc_endpoint_ids(&id).send().await.named(DELETE);
         let Some(answer) = crate::error::absent(answer)? else { return Ok(()) };
         // What could not be deleted is said in a good answer.
-        let failed = answer.unsuccessful().iter().filter_map(|item| item.error());
-        for error in failed.map(|error| item_failure(DELETE, error.code(), error.message())) {
+        let failed = answer.unsuccessful().iter().find_map(|item| item.error());
+        if let Some(error) = failed.map(|error| item_failure(DELETE, error.code(), error.message())) {
             return if error.class == Class::NotFound { Ok(()) } else { Err(error) };
         }
         wait_for(cloud, &id, DELETE, |found| Ok(found.is_none())).await

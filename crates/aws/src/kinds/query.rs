@@ -29,7 +29,7 @@ const UPDATE: &str = "athena:UpdateNamedQuery";
 const LONGEST_DESCRIPTION: usize = 1024;
 const LONGEST_NAME: usize = 128;
 const LONGEST_SQL: usize = 262_144;
-/// How many queries one batch reads. Source: `NamedQueryIds` of BatchGetNamedQuery.
+/// How many queries one batch reads. Source: `NamedQueryIds` of `BatchGetNamedQuery`.
 const BATCH_SIZE: usize = 50;
 
 const SHAPE: Shape = Shape::Object(&[

@@ -344,7 +344,7 @@ async fn get(cloud: &Cloud, name: &str) -> Result<Option<WorkGroup>, CloudError>
     Ok(absent(answer)?.and_then(|answer| answer.work_group))
 }
 
-/// Every tag; `None` when the workgroup is gone. Source: `MaxResults` of ListTagsForResource is at least 75.
+/// Every tag; `None` when the workgroup is gone. Source: `MaxResults` of `ListTagsForResource` is at least 75.
 async fn tags_of(cloud: &Cloud, name: &str) -> Result<Option<BTreeMap<String, String>>, CloudError> {
     let request = cloud.athena().list_tags_for_resource().resource_arn(arn(cloud, name)).max_results(75);
     let mut pages = request.into_paginator().send();
