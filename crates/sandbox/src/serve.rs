@@ -35,7 +35,7 @@ pub struct ServeConfig {
 }
 
 impl ServeConfig {
-    /// The command line after `lakeform sandbox serve`: `--upstream URL --port N [--calls FILE] [--memory FILE]
+    /// The command line after `lakeform sandbox serve`: `--upstream URL --port N [--log FILE] [--memory FILE]
     /// [--faults FILE] [--directory DIR] [--environment DIR] [--role-propagation-ms N]`.
     pub fn arguments(&self) -> Vec<OsString> {
         let Self { upstream, port, calls, memory, faults, role_propagation_ms, directory, environment } =
@@ -43,7 +43,7 @@ impl ServeConfig {
         let mut arguments: Vec<OsString> =
             vec!["--upstream".into(), upstream.into(), "--port".into(), port.to_string().into()];
         for (flag, file) in [
-            ("--calls", calls),
+            ("--log", calls),
             ("--memory", memory),
             ("--faults", faults),
             ("--directory", directory),

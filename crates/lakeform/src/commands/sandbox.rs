@@ -50,7 +50,7 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     port: u16,
     #[arg(long)]
-    calls: Option<PathBuf>,
+    log: Option<PathBuf>,
     #[arg(long)]
     memory: Option<PathBuf>,
     #[arg(long)]
@@ -72,7 +72,7 @@ pub(crate) async fn run(args: SandboxArgs, context: &Context, ui: &mut Ui) -> Re
             let ServeArgs {
                 upstream,
                 port,
-                calls,
+                log,
                 memory,
                 faults,
                 directory,
@@ -82,7 +82,7 @@ pub(crate) async fn run(args: SandboxArgs, context: &Context, ui: &mut Ui) -> Re
             let config = ServeConfig {
                 upstream,
                 port,
-                calls,
+                calls: log,
                 memory,
                 faults,
                 directory,

@@ -41,7 +41,7 @@ fn serve() -> Result<(), SandboxError> {
     let config = ServeConfig {
         upstream: value("--upstream").unwrap(),
         port: value("--port").unwrap().parse().unwrap(),
-        calls: value("--calls").map(Into::into),
+        calls: value("--log").map(Into::into),
         memory: value("--memory").map(Into::into),
         faults: value("--faults").map(Into::into),
         directory: value("--directory").map(Into::into),
