@@ -128,23 +128,29 @@ impl Script<'_> {
         let stack = metadata(&head, STACK);
         let address = metadata(&head, ADDRESS);
         if stack.as_deref() == Some(&self.mark.stack) {
-            // A second job of the stack may run the same script: it stays the first one's.
+            // What an upload put there is the upload's. A second job of the stack may run the same script: it
+            // stays the first one's.
+            let of_a_job = address.as_ref().is_none_or(|address| address.starts_with("job."));
+            if let (false, false, Some(address)) = (same, of_a_job, &address) {
+                return Err(self.taken(&format!("belongs to `{address}`")));
+            }
             let stale = self.renamed_from.map(ToString::to_string);
-            let settled = same && address.is_some() && (stale.is_none() || address != stale);
-            return Ok(if settled { Need::Nothing } else { Need::Put });
+            let restamp = address.is_none() || (stale.is_some() && address == stale);
+            return Ok(if same && !restamp { Need::Nothing } else { Need::Put });
         }
         match (same, self.may_overwrite) {
             (true, _) => Ok(Need::Nothing),
             (false, true) => Ok(Need::Put),
-            (false, false) => {
-                let owner = stack.map_or_else(
-                    || "is there already, and lakeform did not put it there".to_owned(),
-                    |stack| format!("belongs to the stack `{stack}`"),
-                );
-                let message = format!("`{}` {owner}: give `script_to` another place", self.location);
-                Err(CloudError::new(Class::Invalid, "s3:PutObject", message))
-            }
+            (false, false) => Err(self.taken(&stack.map_or_else(
+                || "is there already, and lakeform did not put it there".to_owned(),
+                |stack| format!("belongs to the stack `{stack}`"),
+            ))),
         }
+    }
+
+    fn taken(&self, owner: &str) -> CloudError {
+        let message = format!("`{}` {owner}: give `script_to` another place", self.location);
+        CloudError::new(Class::Invalid, "s3:PutObject", message)
     }
 
     /// Writes it.

@@ -2,6 +2,8 @@
 
 mod stage;
 
+use std::fmt::Write as _;
+
 use aws_sdk_glue::types::{Job, JobUpdate};
 use lakeform_model::{Action, Address, BlockedBy};
 use lakeform_planner::PlanOptions;
@@ -72,9 +74,9 @@ const OTHERS: &[(&str, Option<&str>, &[&str])] = &[
 fn manifest(names: &[&str], fields: &[(String, String)]) -> String {
     let mut text = String::new();
     for name in names {
-        text += &format!("{name}:\n");
+        writeln!(text, "{name}:").unwrap();
         for (field, value) in fields {
-            text += &format!("  {field}: {value}\n");
+            writeln!(text, "  {field}: {value}").unwrap();
         }
     }
     text
@@ -203,7 +205,8 @@ async fn five_jobs_cost_one_call_each_and_three_for_all() {
     for n in 1..=5 {
         stage.write(&format!("job{n}.py"), &format!("print({n})\n"));
     }
-    let jobs: String = (1..=5).map(|n| format!("job{n}: {{ script: job{n}.py, role: glue }}\n")).collect();
+    let entries = (1..=5).map(|n| format!("job{n}: {{ script: job{n}.py, role: glue }}"));
+    let jobs = entries.collect::<Vec<_>>().join("\n");
     stage.settle(&jobs).await;
     stage.proxy.as_ref().unwrap().forget_calls();
     assert_eq!(stage.changes(&jobs).await, Vec::<String>::new());
@@ -286,6 +289,35 @@ async fn two_scripts_for_one_place_are_a_conflict() {
     let (_, summary) = stage.destroy(shared, &[]).await;
     assert!(summary.is_success());
     assert_eq!(stage.keys().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_script_outlives_one_of_the_jobs_that_share_it() {
+    let stage = Stage::new(ProxyConfig::default()).await;
+    let job = |name: &str| format!("{name}: {{ script: main.py, role: glue }}\n");
+    stage.settle(&(job("one") + &job("two"))).await;
+    stage.settle(&job("one")).await;
+    stage.settle(&(job("one") + &job("two"))).await;
+    stage.settle(&job("two")).await;
+    // A renamed job: the old one goes when the new one has come.
+    for n in 0..5 {
+        stage.settle(&job(&format!("next{n}"))).await;
+        assert_eq!(stage.keys().await, ["scripts/main.py"]);
+    }
+    let (_, summary) = stage.destroy(&job("next4"), &[]).await;
+    assert!(summary.is_success());
+    assert_eq!(stage.keys().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_an_upload_of_the_stack_put_there_is_not_overwritten() {
+    let stage = Stage::new(ProxyConfig::default()).await;
+    let put = stage.cloud.s3().put_object().bucket(&stage.bucket).key("scripts/main.py");
+    let put = put.metadata("lakeform-stack", "demo").metadata("lakeform-address", "upload.scripts");
+    put.body(b"theirs".to_vec().into()).send().await.unwrap();
+    let plan = stage.plan(&stage.desired(&bare("glueetl")), &PlanOptions::default()).await;
+    let (summary, _) = stage.run(&plan).await;
+    assert!(format!("{summary:?}").contains("belongs to `upload.scripts`"), "{summary:?}");
 }
 
 #[tokio::test]

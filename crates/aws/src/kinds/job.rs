@@ -675,8 +675,8 @@ impl Contact for Job {
         changes: &[Change],
     ) -> Result<(), CloudError> {
         let renamed = address_of(live).is_some_and(|address| *address != target.address);
-        let changed = |path: &str| changes.iter().any(|change| change.path.is_within(path));
-        if (changed("script") || renamed)
+        let touches = |path: &str| changes.iter().any(|change| change.path.is_within(path));
+        if (touches("script") || renamed)
             && let Some(script) = script_to_put(target, Some(live))
             && script.need(cloud).await? == Need::Put
         {
@@ -692,10 +692,11 @@ impl Contact for Job {
             let sent = cloud.glue.update_job().job_name(&target.identity).job_update(update).send().await;
             sent.named("glue:UpdateJob").map_err(spreading)?;
         }
-        if changed("script.location")
+        if touches("script.location")
             && let (Some(mark), Some(old)) = (&live.mark, live.fields.text("script.location"))
         {
             let keep = target.fields.text("script.location");
+            let _turn = SCRIPTS.lock().await;
             leave_script(cloud, &target.identity, old, mark, keep).await?;
         }
         let patch = TagPatch::of(target, live, changes);
@@ -717,7 +718,6 @@ impl Contact for Job {
             }
             stop(cloud, name, &runs).await?;
         }
-        // One job at a time: two that go at once would each leave their script to the other.
         let _turn = SCRIPTS.lock().await;
         if let (Some(mark), Some(location)) = (&present.mark, present.fields.text("script.location")) {
             leave_script(cloud, name, location, mark, None).await?;
@@ -742,10 +742,11 @@ fn silent(operation: &str, name: &str) -> CloudError {
     CloudError::new(Class::Unknown, operation, format!("the answer says nothing of `{name}`"))
 }
 
-fn address_of(live: &Present) -> Option<&lakeform_model::Address> {
+fn address_of(live: &Present) -> Option<&Address> {
     live.mark.as_ref().map(|mark| &mark.address)
 }
 
+/// Held by a job that leaves its script: two that go at once would each leave it to the other.
 static SCRIPTS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Takes away the script that the job `name` no longer runs, or leaves it to another job of the stack that does.
@@ -1027,17 +1028,13 @@ fn fields_of(job: &GlueJob, wanted: Option<&Fields>, account: &str) -> Fields {
 /// The live role, as the manifest spells it where both are the same: Glue gives back what it was told, a name
 /// or an ARN.
 fn live_role(live: &str, wanted: Option<&Value>, account: &str) -> Value {
-    let own = live.split(':').nth(4).is_none_or(|of| of == account);
-    match wanted {
-        Some(Value::Pointer(wanted)) => {
-            let theirs = wanted.text.split(':').nth(4);
-            let same_account =
-                if theirs.is_none_or(|of| of == account) { own } else { live.split(':').nth(4) == theirs };
-            if same_account && role_name(&wanted.text) == role_name(live) {
-                return Value::Pointer(wanted.clone());
-            }
-        }
-        Some(_) | None => {}
+    // A name is a role of this account.
+    let owner = |role: &str| role.split(':').nth(4).unwrap_or(account).to_owned();
+    if let Some(Value::Pointer(wanted)) = wanted
+        && owner(&wanted.text) == owner(live)
+        && role_name(&wanted.text) == role_name(live)
+    {
+        return Value::Pointer(wanted.clone());
     }
     Value::pointer("role", role_name(live), live)
 }
@@ -1148,7 +1145,7 @@ fn set(update: &mut JobUpdate, field: &str, fields: &Fields) {
             update.execution_class = text(field).map(|class| ExecutionClass::from(class.as_str()));
         }
         "security_configuration" => {
-            update.security_configuration = text(field).filter(|name| !name.is_empty())
+            update.security_configuration = text(field).filter(|name| !name.is_empty());
         }
         "notify_delay_after" => {
             update.notification_property =

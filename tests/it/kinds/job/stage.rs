@@ -246,16 +246,23 @@ pub(super) struct Moto {
 }
 
 impl Moto {
-    /// `None` where this machine has no moto: `LAKEFORM_MOTO` names its program, else `moto_server` is tried.
+    /// `None` where this machine has no moto: `LAKEFORM_TEST_MOTO` names its program and must work then, else
+    /// `moto_server` is tried.
+    #[expect(clippy::print_stdout, reason = "a test that did not run says so")]
     pub(super) fn start() -> Option<Self> {
-        let program = std::env::var_os("LAKEFORM_MOTO").unwrap_or_else(|| "moto_server".into());
+        let named = std::env::var_os("LAKEFORM_TEST_MOTO");
+        let program = named.clone().unwrap_or_else(|| "moto_server".into());
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
+        let mut command = Command::new(program);
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        let child = match command.stdout(Stdio::null()).stderr(Stdio::null()).spawn() {
+            Ok(child) => child,
+            Err(error) => {
+                assert!(named.is_none(), "LAKEFORM_TEST_MOTO cannot be started: {error}");
+                println!("skipped: no moto_server on this machine; set LAKEFORM_TEST_MOTO");
+                return None;
+            }
+        };
         let mut moto = Self { child, endpoint: format!("http://127.0.0.1:{port}") };
         let began = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
