@@ -91,7 +91,8 @@ pub(crate) fn plan(plan: &Plan, view: &View<'_>) -> String {
     for (address, why) in kept {
         line(format!("  = keep {}  {}", escape(&address.to_string()), paint(DIM, &escape(why))));
     }
-    if !view.checks.is_empty() && !steps.is_empty() {
+    let comes = steps.iter().any(|step| step.action != Action::Delete);
+    if !view.checks.is_empty() && comes {
         let names: Vec<String> = view.checks.iter().map(|name| escape(name)).collect();
         line(paint(DIM, &format!("\n`lakeform check` would run: {}", names.join(", "))));
     }
@@ -121,7 +122,7 @@ fn step_lines(step: &Step, view: &View<'_>, line: &mut impl FnMut(String)) {
     line(format!("{head}{}", paint(DIM, &format!("{named}{reason}"))));
     let changes = match step.action {
         Action::Create => fields::given(&step.changes, limit),
-        // What follows a replaced parent is created anew: its changes have no live side.
+        // What is renamed is created anew: its changes have no live side.
         Action::Replace if step.changes.iter().all(|change| change.from.is_none()) => {
             fields::given(&step.changes, limit)
         }
@@ -193,81 +194,4 @@ pub(crate) fn tally(plan: &Plan) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::collections::BTreeSet;
-
-    use lakeform_model::{Change, Effect, Fields, Inventory, Live, Show, Value};
-
-    use super::*;
-
-    /// A plan with one step of each sort that people see.
-    pub(crate) fn sample() -> Plan {
-        let change = |path: &str, from: Option<Value>, to: Option<Value>, effect| Change {
-            path: path.into(),
-            from,
-            to,
-            effect,
-            show: Show::Plain,
-            note: String::new(),
-        };
-        let step = |address: &str, action, phase, why, changes| Step {
-            address: address.parse().unwrap(),
-            action,
-            phase,
-            why,
-            identity: format!("aws-{}", address.rsplit('.').next().unwrap()),
-            changes,
-            fields: Fields::new(),
-            files: std::collections::BTreeMap::new(),
-            mark: None,
-            live: None,
-            permitted: false,
-            after: BTreeSet::new(),
-            behind: BTreeSet::new(),
-            basis: Live::Absent.fingerprint(),
-        };
-        let text = |text: &str| Some(Value::from(text));
-        let steps = vec![
-            step(
-                "bucket.lake",
-                Action::Create,
-                Phase::Whole,
-                Why::NotFound,
-                vec![change("versioning", None, Some(true.into()), Effect::InPlace)],
-            ),
-            step(
-                "table.stedi.customer_landing",
-                Action::Update,
-                Phase::Whole,
-                Why::Differs,
-                vec![change("description", text("old"), text("new\u{1b}[31m"), Effect::InPlace)],
-            ),
-            step(
-                "role.glue",
-                Action::Replace,
-                Phase::Establish,
-                Why::Immutable(vec!["path".into()]),
-                vec![change("path", text("/"), text("/x/"), Effect::Replace)],
-            ),
-            step("job.old", Action::Delete, Phase::Whole, Why::LeftManifest, Vec::new()),
-        ];
-        let holds = Inventory { lines: vec!["a run in progress".into()], needs_permission: true };
-        Plan {
-            stack: "stedi".into(),
-            region: "us-east-1".into(),
-            account: "111122223333".into(),
-            steps,
-            unchanged: [Address::new("bucket", ["other"])].into(),
-            kept: [(Address::new("bucket", ["theirs"]), "it does not carry this stack's mark".into())].into(),
-            inventories: [(Address::new("job", ["old"]), holds)].into(),
-            ..Plan::default()
-        }
-    }
-
-    #[test]
-    fn a_plan_is_grouped_aligned_and_tallied() {
-        let view = View { kinds: vec!["bucket", "role", "table", "job"], whole: false, checks: Vec::new() };
-        let text = anstream::adapter::strip_str(&plan(&sample(), &view)).to_string();
-        insta::assert_snapshot!(text);
-    }
-}
+pub(crate) mod tests;
