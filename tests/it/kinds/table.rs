@@ -10,19 +10,26 @@ const HEAD: &str = "lakeform: 1\nstack: tables\ndatabases:\n  shop:\n    tables:
 
 async fn table(lab: &Lab, name: &str) -> Table {
     let get = lab.cloud.glue().get_table().database_name("shop").name(name);
-    get.send().await.unwrap().table.unwrap()
+    get.send().await.expect("the emulator answers").table.expect("the emulator answers")
 }
 
 /// What somebody else does to a table: everything it is, and one change.
 async fn rewrite(lab: &Lab, name: &str, change: impl FnOnce(&mut TableInput)) {
     let table = table(lab, name).await;
-    let mut input = TableInput::builder().name(name).build().unwrap();
+    let mut input = TableInput::builder().name(name).build().expect("the emulator answers");
     input.storage_descriptor = table.storage_descriptor;
     input.parameters = table.parameters;
     input.partition_keys = table.partition_keys;
     input.table_type = table.table_type;
     change(&mut input);
-    lab.cloud.glue().update_table().database_name("shop").table_input(input).send().await.unwrap();
+    lab.cloud
+        .glue()
+        .update_table()
+        .database_name("shop")
+        .table_input(input)
+        .send()
+        .await
+        .expect("the emulator answers");
 }
 
 #[tokio::test]
