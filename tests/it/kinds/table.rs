@@ -90,11 +90,12 @@ async fn keys_of_others_stay_and_a_dropped_one_goes() {
 #[tokio::test]
 async fn many_tables_are_read_a_hundred_at_a_time() {
     let lab = Lab::new(On::Ministack).await;
-    let tables: String = (0..250)
+    let tables = (0..250)
         .map(|n| {
             format!("      t{n}: {{ location: 's3://lake/t{n}/', format: parquet, columns: {{ a: int }} }}\n")
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let desired = lab.load(&format!("{HEAD}{tables}"));
     lab.settle(&desired).await;
     let before = lab.cloud.calls.by_operation();
