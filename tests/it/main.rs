@@ -4,6 +4,7 @@
 
 mod binary;
 mod cases;
+mod catalog;
 mod executor;
 mod fields;
 mod kinds;
