@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lakeform_model::{
-    Account, Action, Change, Class, CloudError, Effect, FieldRule, Force, Live, Managed, Present, Step,
-    SurveyRequest, Target, Wanted, diff,
+    Account, Action, Change, Class, CloudError, Effect, FieldRule, Force, Holders, Live, Managed, Present,
+    Step, SurveyRequest, Target, Wanted, diff,
 };
 use rand::RngExt as _;
 use tokio::sync::mpsc::UnboundedSender;
@@ -90,7 +90,8 @@ impl Runner {
             fields,
             files: step.files.clone(),
         }];
-        let request = SurveyRequest { stack: &self.stack, wanted: &wanted, find_owned: false, hints: &[] };
+        let hints = Holders::new();
+        let request = SurveyRequest { stack: &self.stack, wanted: &wanted, find_owned: false, hints: &hints };
         let mut survey = self.account.survey(step.address.kind(), request).await;
         survey.found.pop().unwrap_or_else(|| {
             Live::Unreadable(CloudError::new(Class::Unknown, "lakeform:Survey", "the survey gave no answer"))

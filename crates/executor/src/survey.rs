@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use lakeform_model::{
-    Account, Address, Desired, Fields, Holds, Kind, Kinds, Live, Plan, Snapshot, Survey, SurveyRequest,
-    Wanted,
+    Account, Address, Desired, Fields, Holders, Holds, Kind, Kinds, Live, Plan, Snapshot, Survey,
+    SurveyRequest, Wanted,
 };
 
 /// How many reads of one sort are under way at once.
@@ -48,7 +48,7 @@ pub async fn survey(account: &dyn Account, desired: &Desired, kinds: Kinds) -> S
     // What holds data is read first: other kinds' marks may lie in it.
     let (holders, others): (Vec<&dyn Kind>, Vec<&dyn Kind>) =
         kinds.0.iter().copied().partition(|kind| kind.holds() == Holds::Data);
-    let mut hints: Vec<String> = Vec::new();
+    let mut hints = Holders::new();
     for kinds in [holders, others] {
         let surveys = join_all(kinds.iter().map(|kind| {
             let wanted = by_kind.get(kind.name()).map(Vec::as_slice).unwrap_or_default();
@@ -56,10 +56,11 @@ pub async fn survey(account: &dyn Account, desired: &Desired, kinds: Kinds) -> S
             async move { (kind.name(), wanted, account.survey(kind.name(), request).await) }
         }))
         .await;
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen = Holders::new();
         for (kind, wanted, survey) in surveys {
-            seen.extend(wanted.iter().map(|wanted| wanted.identity.clone()));
-            seen.extend(survey.owned.iter().map(|present| present.identity.clone()));
+            let identities = wanted.iter().map(|wanted| &wanted.identity);
+            let identities = identities.chain(survey.owned.iter().map(|present| &present.identity));
+            seen.entry(kind.to_owned()).or_default().extend(identities.cloned());
             record(&mut snapshot, kind, wanted, survey);
         }
         hints = seen;

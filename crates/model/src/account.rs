@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use crate::{Address, Change, CloudError, Fields, Inventory, Live, LocalFile, Mark, Present};
+use crate::{Address, Change, CloudError, Fields, Holders, Inventory, Live, LocalFile, Mark, Present};
 
 /// A resource that a survey looks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +28,9 @@ pub struct SurveyRequest<'a> {
     pub wanted: &'a [Wanted],
     /// Whether to look for everything else that carries the stack's mark, too.
     pub find_owned: bool,
-    /// Where the kind may look for what it cannot list by mark: for objects, the buckets of the stack.
-    pub hints: &'a [String],
+    /// Where the kind may look for what it cannot list by mark: for objects, the buckets of the stack. They are
+    /// the identities, by kind, of what holds data.
+    pub hints: &'a Holders,
 }
 
 /// What a survey of one kind found.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Address, FieldRule, Fields, Flow, Key, LocalFile, Node, Scope, Shape};
+use crate::{
+    Address, FieldRule, Fields, Flow, Key, LocalFile, Need, Node, Place, Purpose, Resource, Scope, Shape,
+};
 
 /// What is lost when a resource of a kind is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +90,12 @@ pub trait Kind: Send + Sync + 'static {
 
     /// The desired fields of an entry; `None` when it told the diagnostics why there are none.
     fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft>;
+
+    /// What a policy must allow for one resource; without one, for finding what carries the stack's mark,
+    /// which every plan does. What AWS does in the caller's name with the same request counts, too.
+    fn needs(&self, _purpose: Purpose, _resource: Option<&Resource>, _place: &Place<'_>) -> Vec<Need> {
+        Vec::new()
+    }
 }
 
 /// The catalog of kinds.

@@ -13,8 +13,8 @@ use aws_sdk_s3::types::{
 };
 use lakeform_model::{
     Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Force, Holds, Inventory, Key, Kind, Literal,
-    Live, Managed, Mark, Merge, Node, NodeValue, Present, Scope, Shape, Survey, SurveyRequest, Target,
-    TextRule, Value, Wanted,
+    Live, Managed, Mark, Merge, Need, Node, NodeValue, Place, Present, Purpose, Resource, Scope, Shape,
+    Survey, SurveyRequest, Target, TextRule, Value, Wanted,
 };
 
 use crate::contact::{Contact, each};
@@ -127,6 +127,42 @@ impl Kind for Bucket {
     ) -> BTreeMap<&'static str, String> {
         BTreeMap::from([("arn", format!("arn:{}:s3:::{identity}", scope.partition()))])
     }
+    fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
+        let Some(resource) = resource else {
+            let list = [
+                Need::anywhere(["s3:ListAllMyBuckets"]),
+                Need::new(["s3:GetBucketTagging"], [place.s3("*")]),
+            ];
+            return if purpose == Purpose::Plan { list.into() } else { Vec::new() };
+        };
+        let (bucket, keys) = (place.s3(&resource.identity), place.s3(&format!("{}/*", resource.identity)));
+        let settings = SETTINGS.iter().filter(|(field, _, _)| resource.fields.get(field).is_some());
+        match purpose {
+            Purpose::Plan => {
+                let mut actions = vec!["s3:ListBucket", "s3:GetBucketTagging", "s3:ListBucketVersions"];
+                actions.extend(settings.map(|(_, get, _)| *get));
+                // Rules that the manifest dropped are looked for, too.
+                actions.push("s3:GetLifecycleConfiguration");
+                vec![Need::new(actions, [bucket])]
+            }
+            Purpose::Apply => {
+                // Tags that ride on the creation are an action of their own. Source: the CreateBucket API reference.
+                let mut actions =
+                    vec!["s3:CreateBucket", "s3:TagResource", "s3:PutBucketTagging", "s3:DeleteBucket"];
+                actions.extend(settings.map(|(_, _, put)| *put));
+                actions.push("s3:PutLifecycleConfiguration");
+                let mut needs = vec![Need::new(actions, [bucket.clone()])];
+                if resource.permissions.force_destroy {
+                    let empty = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"];
+                    needs.push(Need::new(["s3:ListBucketMultipartUploads"], [bucket]));
+                    needs.push(Need::new(empty, [keys]));
+                }
+                needs.extend(key_needs(resource, place));
+                needs
+            }
+            Purpose::Run => key_needs(resource, place).into_iter().collect(),
+        }
+    }
 
     fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft> {
         check_name(entry, scope);
@@ -201,6 +237,33 @@ fn decode_block(node: Option<&Node>) -> Value {
         given.and_then(|node| node.get(name)).and_then(Node::as_bool).unwrap_or(all)
     };
     Value::Map(BLOCKS.iter().map(|name| ((*name).to_owned(), one(name).into())).collect())
+}
+
+/// The settings that are calls of their own, and the actions that read and write them.
+const SETTINGS: [(&str, &str, &str); 4] = [
+    ("public_access_block", "s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
+    ("versioning", "s3:GetBucketVersioning", "s3:PutBucketVersioning"),
+    ("encryption", "s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration"),
+    ("object_ownership", "s3:GetBucketOwnershipControls", "s3:PutBucketOwnershipControls"),
+];
+
+/// What S3 does in the caller's name with the key that new objects are encrypted with. Source: the S3 user guide,
+/// "Using server-side encryption with AWS KMS keys".
+fn key_needs(resource: &Resource, place: &Place<'_>) -> Option<Need> {
+    let key = resource.fields.text("encryption.kms_key").filter(|key| !is_own_key(key))?;
+    let actions = ["kms:Decrypt", "kms:GenerateDataKey"];
+    let (arn, alias) = match key {
+        key if key.contains(":key/") => (key.to_owned(), None),
+        key if key.contains("alias/") => (place.arn("kms", "key/*"), key.find("alias/").map(|at| &key[at..])),
+        key => (place.arn("kms", &format!("key/{key}")), None),
+    };
+    let need = Need::new(actions, [arn]);
+    Some(match alias {
+        Some(alias) => {
+            need.only_if("ForAnyValue:StringEquals", "kms:ResourceAliases", vec![alias.to_owned()])
+        }
+        None => need,
+    })
 }
 
 #[async_trait]

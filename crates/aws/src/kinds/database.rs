@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use aws_sdk_glue::types::{Database as GlueDatabase, DatabaseInput};
 use lakeform_model::{
     Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Force, Holds, Inventory, Key, Kind, Literal,
-    MARK_PREFIX, Managed, Mark, Merge, Present, Scope, Shape, Survey, SurveyRequest, Target, TextRule, Value,
-    Wanted,
+    MARK_PREFIX, Managed, Mark, Merge, Need, Place, Present, Purpose, Resource, Scope, Shape, Survey,
+    SurveyRequest, Target, TextRule, Value, Wanted,
 };
 
 use crate::Cloud;
@@ -87,6 +87,35 @@ impl Kind for Database {
     ) -> BTreeMap<&'static str, String> {
         let (partition, region, account) = (scope.partition(), scope.region, scope.account);
         BTreeMap::from([("arn", format!("arn:{partition}:glue:{region}:{account}:database/{identity}"))])
+    }
+    fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
+        let catalog = place.arn("glue", "catalog");
+        let Some(resource) = resource else {
+            let find = Need::new(["glue:GetDatabases"], [catalog, place.arn("glue", "database/*")]);
+            return if purpose == Purpose::Plan { vec![find] } else { Vec::new() };
+        };
+        let name = &resource.identity;
+        let database = place.arn("glue", &format!("database/{name}"));
+        let tables = place.arn("glue", &format!("table/{name}/*"));
+        let here = [catalog.clone(), database.clone()];
+        match purpose {
+            Purpose::Plan => vec![
+                Need::new(["glue:GetDatabase"], here),
+                Need::new(["glue:GetTables"], [catalog, database.clone(), tables]),
+                Need::new(["glue:GetTags"], [database]),
+            ],
+            Purpose::Apply => {
+                // Deleting one wants a say over what is in it. Source: the Glue guide, "Specifying AWS Glue resource
+                // ARNs".
+                let functions = place.arn("glue", &format!("userDefinedFunction/{name}/*"));
+                vec![
+                    Need::new(["glue:CreateDatabase", "glue:UpdateDatabase"], here),
+                    Need::new(["glue:DeleteDatabase"], [catalog, database.clone(), tables, functions]),
+                    Need::new(["glue:TagResource", "glue:UntagResource"], [database]),
+                ]
+            }
+            Purpose::Run => vec![Need::new(["glue:GetDatabase"], here)],
+        }
     }
 
     fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft> {

@@ -13,8 +13,8 @@ use aws_sdk_ec2::types::{
 };
 use lakeform_model::{
     Change, Class, CloudError, Draft, Entry, FieldPath, FieldRule, Fields, Force, Holds, Inventory, Key,
-    Kind, Literal, Live, Merge, Node, NodeValue, OnChange, Present, Scope, Shape, Show, Survey,
-    SurveyRequest, Target, TextRule, Value, Wanted,
+    Kind, Literal, Live, Merge, Need, Node, NodeValue, OnChange, Place, Present, Purpose, Resource, Scope,
+    Shape, Show, Survey, SurveyRequest, Target, TextRule, Value, Wanted,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -114,6 +114,39 @@ impl Kind for GatewayEndpoint {
     fn identity(&self, entry: &Entry<'_>) -> String {
         let service = entry.node.text("service").unwrap_or_else(|| "s3".to_owned());
         format!("{}/{service}", selector(vpc_of(entry).as_ref()))
+    }
+    fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
+        let Some(resource) = resource else {
+            let find = Need::anywhere(["ec2:DescribeVpcEndpoints"]);
+            return if purpose == Purpose::Plan { vec![find] } else { Vec::new() };
+        };
+        let vpc = resource.fields.text("vpc").filter(|id| id.starts_with("vpc-"));
+        let tables = resource.fields.get("route_tables").filter(|tables| tables.as_list().is_some());
+        match purpose {
+            Purpose::Plan => {
+                // EC2's reads are allowed everywhere or not at all.
+                let vpcs = vpc.is_none().then_some("ec2:DescribeVpcs");
+                let tables = tables.is_none().then_some("ec2:DescribeRouteTables");
+                let actions: Vec<&str> = vpcs.into_iter().chain(tables).collect();
+                if actions.is_empty() { Vec::new() } else { vec![Need::anywhere(actions)] }
+            }
+            Purpose::Apply => {
+                let endpoint = place.arn("ec2", "vpc-endpoint/*");
+                let vpc = place.arn("ec2", &format!("vpc/{}", vpc.unwrap_or("*")));
+                let table = |id: &str| place.arn("ec2", &format!("route-table/{id}"));
+                let tables: Vec<String> = match tables {
+                    Some(ids) => ids.to_texts().iter().map(|id| table(id)).collect(),
+                    None => vec![table("*")],
+                };
+                let with_tables = || std::iter::once(endpoint.clone()).chain(tables.clone());
+                vec![
+                    Need::new(["ec2:CreateVpcEndpoint"], with_tables().chain([vpc])),
+                    Need::new(["ec2:ModifyVpcEndpoint"], with_tables()),
+                    Need::new(["ec2:DeleteVpcEndpoints", "ec2:CreateTags", "ec2:DeleteTags"], [endpoint]),
+                ]
+            }
+            Purpose::Run => Vec::new(),
+        }
     }
 
     fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft> {

@@ -9,15 +9,15 @@ use aws_sdk_glue::types::{
 };
 use lakeform_model::{
     Address, Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Flow, Force, Holds, Inventory, Key,
-    Kind, Literal, Live, Mark, Merge, Node, OnChange, Present, Scope, Shape, Show, Survey, SurveyRequest,
-    Target, TextRule, Value, Wanted,
+    Kind, Literal, Live, Mark, Merge, Need, Node, OnChange, Place, Present, Purpose, Resource, Scope, Shape,
+    Show, Survey, SurveyRequest, Target, TextRule, Value, Wanted,
 };
 
 use crate::Cloud;
 use crate::contact::{Contact, each, live};
 use crate::error::{Named, absent};
 use crate::s3_url::{self, S3Url};
-use crate::script::{self, Need, Script};
+use crate::script::{self, Script};
 use crate::tags::{self, TagPatch};
 
 /// The kind `job`.
@@ -282,6 +282,58 @@ impl Kind for Job {
     ) -> BTreeMap<&'static str, String> {
         let (partition, region, account) = (scope.partition(), scope.region, scope.account);
         BTreeMap::from([("arn", format!("arn:{partition}:glue:{region}:{account}:job/{identity}"))])
+    }
+    fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
+        let Some(resource) = resource else {
+            // With tags to filter by, it is asked of no job in particular.
+            let find = Need::anywhere(["glue:ListJobs"]);
+            return if purpose == Purpose::Plan { vec![find] } else { Vec::new() };
+        };
+        let job = [place.arn("glue", &format!("job/{}", resource.identity))];
+        let script = put_location(&resource.fields).and_then(S3Url::parse);
+        let script =
+            script.map(|url| (place.s3(&url.bucket), place.s3(&format!("{}/{}", url.bucket, url.key))));
+        let stop = resource.permissions.force_destroy.then_some("glue:BatchStopJobRun");
+        match purpose {
+            Purpose::Plan => {
+                let read = ["glue:BatchGetJobs", "glue:GetTags", "glue:GetJobRuns"];
+                let mut needs = vec![Need::new(read, job)];
+                if let Some((bucket, key)) = script {
+                    needs.push(Need::new(["s3:ListBucket"], [bucket]));
+                    needs.push(Need::new(["s3:GetObject"], [key]));
+                }
+                needs
+            }
+            Purpose::Apply => {
+                let write = [
+                    "glue:GetJob",
+                    "glue:CreateJob",
+                    "glue:UpdateJob",
+                    "glue:DeleteJob",
+                    "glue:TagResource",
+                    "glue:UntagResource",
+                ];
+                let mut needs = vec![Need::new(write.into_iter().chain(stop), job)];
+                if let Some((_, key)) = script {
+                    needs.push(Need::new(["s3:PutObject", "s3:DeleteObject"], [key]));
+                }
+                if let Some(role) = resource.fields.text("role") {
+                    let role = if role.starts_with("arn:") {
+                        role.to_owned()
+                    } else {
+                        place.iam(&format!("role/{}", role.trim_start_matches('/')))
+                    };
+                    let pass = Need::new(["iam:PassRole"], [role]);
+                    let glue = vec!["glue.amazonaws.com".to_owned()];
+                    needs.push(pass.only_if("StringEquals", "iam:PassedToService", glue));
+                }
+                needs
+            }
+            Purpose::Run => vec![Need::new(
+                ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
+                job,
+            )],
+        }
     }
 
     fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft> {
@@ -627,7 +679,7 @@ impl Contact for Job {
         let script = script_to_put(target, None);
         let need = match &script {
             Some(script) => script.need(cloud).await?,
-            None => Need::Nothing,
+            None => script::Need::Nothing,
         };
         let mut draft = JobUpdate::builder().build();
         apply_all(&mut draft, &target.fields);
@@ -660,7 +712,7 @@ impl Contact for Job {
             .await;
         created.named("glue:CreateJob").map_err(spreading)?;
         match script {
-            Some(script) if need == Need::Put => script.put(cloud).await,
+            Some(script) if need == script::Need::Put => script.put(cloud).await,
             _ => Ok(()),
         }
     }
@@ -678,7 +730,7 @@ impl Contact for Job {
         let touches = |path: &str| changes.iter().any(|change| change.path.is_within(path));
         if (touches("script") || renamed)
             && let Some(script) = script_to_put(target, Some(live))
-            && script.need(cloud).await? == Need::Put
+            && script.need(cloud).await? == script::Need::Put
         {
             script.put(cloud).await?;
         }

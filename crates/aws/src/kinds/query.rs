@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use aws_sdk_athena::types::NamedQuery;
 use lakeform_model::{
     Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Force, Holds, Key, Kind, Literal, Live,
-    MARK_PREFIX, Mark, OnChange, Present, Scope, Shape, Show, Survey, SurveyRequest, Target, TextRule, Value,
-    Wanted,
+    MARK_PREFIX, Mark, Need, OnChange, Place, Present, Purpose, Resource, Scope, Shape, Show, Survey,
+    SurveyRequest, Target, TextRule, Value, Wanted,
 };
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-use super::workgroup::{self, PRIMARY};
+use super::workgroup::PRIMARY;
 use crate::Cloud;
 use crate::contact::{Contact, each};
 use crate::error::{Named, absent, item_failure};
@@ -90,6 +90,24 @@ impl Kind for Query {
     fn identity(&self, entry: &Entry<'_>) -> String {
         let group = entry.node.text("workgroup").unwrap_or_else(|| "default".to_owned());
         format!("{group}/{}", entry.name())
+    }
+    fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
+        let arn = |group: &str| place.arn("athena", &format!("workgroup/{group}"));
+        let find = ["athena:ListNamedQueries", "athena:BatchGetNamedQuery"];
+        let Some(resource) = resource else {
+            let groups = place.holders.get("workgroup").into_iter().flatten().map(String::as_str);
+            let groups = groups.chain([PRIMARY]).map(arn);
+            return if purpose == Purpose::Plan { vec![Need::new(find, groups)] } else { Vec::new() };
+        };
+        let group = [arn(resource.fields.text("workgroup").unwrap_or(PRIMARY))];
+        match purpose {
+            Purpose::Plan => vec![Need::new(find, group)],
+            Purpose::Apply => vec![Need::new(
+                ["athena:CreateNamedQuery", "athena:UpdateNamedQuery", "athena:DeleteNamedQuery"],
+                group,
+            )],
+            Purpose::Run => Vec::new(),
+        }
     }
 
     fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft> {
@@ -310,25 +328,16 @@ fn choose(wanted: &Wanted, stack: &str, saved: &[NamedQuery]) -> (Live, Option<S
     }
 }
 
-/// The workgroups to look into. The stack's own are among the hints, with buckets and databases, so names that
-/// are no workgroups are left out; `primary` is where queries of a stack without workgroups are.
-async fn groups(cloud: &Cloud, request: &SurveyRequest<'_>) -> (BTreeSet<String>, Option<CloudError>) {
+/// The workgroups to look into: those of the wanted ones, the stack's own, and `primary`, where queries of a stack
+/// without workgroups are.
+fn groups(request: &SurveyRequest<'_>) -> BTreeSet<String> {
     let wanted = request.wanted.iter().filter_map(|wanted| wanted.fields.text("workgroup"));
     let mut groups: BTreeSet<String> = wanted.map(str::to_owned).collect();
-    if !request.find_owned {
-        return (groups, None);
+    if request.find_owned {
+        groups.insert(PRIMARY.to_owned());
+        groups.extend(request.hints.get("workgroup").into_iter().flatten().cloned());
     }
-    groups.insert(PRIMARY.to_owned());
-    if request.hints.iter().all(|hint| groups.contains(hint)) {
-        return (groups, None);
-    }
-    match workgroup::names(cloud).await {
-        Ok(names) => {
-            groups.extend(names.into_iter().filter(|name| request.hints.contains(name)));
-            (groups, None)
-        }
-        Err(error) => (groups, Some(error)),
-    }
+    groups
 }
 
 #[async_trait]
@@ -343,8 +352,7 @@ impl Contact for Query {
         if request.wanted.is_empty() && !request.find_owned {
             return Survey::default();
         }
-        let (groups, blind) = groups(cloud, &request).await;
-        let names: Vec<String> = groups.into_iter().collect();
+        let names: Vec<String> = groups(&request).into_iter().collect();
         let lists = each(names.clone(), |name| async move {
             // A workgroup that is not there yet has no queries.
             absent(saved_in(cloud, &name).await).map(Option::unwrap_or_default)
@@ -352,7 +360,7 @@ impl Contact for Query {
         .await;
         let lists: BTreeMap<String, Result<Vec<NamedQuery>, CloudError>> =
             names.into_iter().zip(lists).collect();
-        let mut survey = Survey { blind, ..Survey::default() };
+        let mut survey = Survey::default();
         let mut taken: BTreeSet<String> = BTreeSet::new();
         for wanted in request.wanted {
             let group = wanted.fields.text("workgroup").unwrap_or(PRIMARY);

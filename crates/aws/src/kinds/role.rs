@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use aws_sdk_iam::types::{EntityType, Role as IamRole, Tag};
 use lakeform_model::{
     Change, Class, CloudError, Diagnostics, Draft, Entry, FieldPath, FieldRule, Fields, Force, Holds,
-    Inventory, Key, Kind, Literal, Live, Managed, Mark, Merge, Node, NodeValue, OnChange, Present, Scope,
-    Shape, Show, Survey, SurveyRequest, Target, TextRule, Value,
+    Inventory, Key, Kind, Literal, Live, Managed, Mark, Merge, Need, Node, NodeValue, OnChange, Place,
+    Present, Purpose, Resource, Scope, Shape, Show, Survey, SurveyRequest, Target, TextRule, Value,
 };
 use serde_json::Value as Json;
 
@@ -163,6 +163,61 @@ impl Kind for Role {
         let path = entry.node.text("path").unwrap_or_else(|| "/".to_owned());
         let (partition, account) = (scope.partition(), scope.account);
         BTreeMap::from([("arn", format!("arn:{partition}:iam::{account}:role{path}{identity}"))])
+    }
+    /// `GetAccountAuthorizationDetails` is not asked for: it shows every policy of the account. Where it is refused,
+    /// roles are listed and read one by one.
+    fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
+        let Some(resource) = resource else {
+            let find = [Need::anywhere(["iam:ListRoles"]), Need::new(["iam:GetRole"], [place.iam("role/*")])];
+            return if purpose == Purpose::Plan { find.into() } else { Vec::new() };
+        };
+        let fields = &resource.fields;
+        let path = fields.text("path").unwrap_or("/");
+        let role = place.iam(&format!("role{path}{}", resource.identity));
+        let attached = fields.texts("managed_policies");
+        match purpose {
+            Purpose::Plan => vec![Need::new(
+                [
+                    "iam:GetRole",
+                    "iam:GetRolePolicy",
+                    "iam:ListRolePolicies",
+                    "iam:ListAttachedRolePolicies",
+                    "iam:ListInstanceProfilesForRole",
+                ],
+                [role],
+            )],
+            Purpose::Apply => {
+                let actions = [
+                    "iam:CreateRole",
+                    "iam:UpdateRole",
+                    "iam:UpdateAssumeRolePolicy",
+                    "iam:DeleteRole",
+                    "iam:TagRole",
+                    "iam:UntagRole",
+                    "iam:PutRolePolicy",
+                    "iam:DeleteRolePolicy",
+                ];
+                let mut needs = vec![Need::new(actions, [role.clone()])];
+                if !attached.is_empty() {
+                    let attach = Need::new(["iam:AttachRolePolicy", "iam:DetachRolePolicy"], [role.clone()]);
+                    needs.push(attach.only_if("ArnEquals", "iam:PolicyARN", attached));
+                }
+                if let Some(boundary) = fields.text("permissions_boundary") {
+                    let set = Need::new(["iam:PutRolePermissionsBoundary"], [role.clone()]);
+                    let boundary = vec![boundary.to_owned()];
+                    needs.push(set.only_if("ArnEquals", "iam:PermissionsBoundary", boundary));
+                    needs.push(Need::new(["iam:DeleteRolePermissionsBoundary"], [role.clone()]));
+                }
+                if resource.permissions.force_destroy {
+                    // What others put on it goes, too.
+                    needs.push(Need::new(["iam:DetachRolePolicy"], [role.clone()]));
+                    let profiles = [role, place.iam("instance-profile/*")];
+                    needs.push(Need::new(["iam:RemoveRoleFromInstanceProfile"], profiles));
+                }
+                needs
+            }
+            Purpose::Run => Vec::new(),
+        }
     }
 
     fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft> {

@@ -14,12 +14,15 @@ mod survey;
 use async_trait::async_trait;
 use lakeform_model::{
     Change, Class, CloudError, Draft, Entry, FieldRule, Force, Holds, Inventory, Key, Kind, Literal, Merge,
-    OnChange, Present, Scope, Shape, Show, Survey, SurveyRequest, Target, TextRule,
+    Need, OnChange, Place, Present, Purpose, Resource, Scope, Shape, Show, Survey, SurveyRequest, Target,
+    TextRule,
 };
 
+use super::database;
 use crate::contact::Contact;
 use crate::error::{Named, absent};
-use crate::{Cloud, glue_catalog, s3_url};
+use crate::s3_url::{self, S3Url};
+use crate::{Cloud, glue_catalog};
 
 /// The kind.
 pub(crate) struct Table;
@@ -206,6 +209,59 @@ impl Kind for Table {
         let name = identity.rsplit('/').next().unwrap_or(identity).to_owned();
         [("arn", arn), ("name", name)].into()
     }
+    fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
+        let Some(resource) = resource else { return database::Database.needs(purpose, None, place) };
+        let (database, name) = parts(&resource.identity);
+        let fields = &resource.fields;
+        let (catalog, holder) =
+            (place.arn("glue", "catalog"), place.arn("glue", &format!("database/{database}")));
+        let on = |table: &str| {
+            [catalog.clone(), holder.clone(), place.arn("glue", &format!("table/{database}/{table}"))]
+        };
+        let partitioned = fields.get("partition_keys").is_some();
+        let iceberg = fields.get("open_table_format").is_some();
+        let location = fields.text("location").and_then(S3Url::parse);
+        let data = location.map(|url| (place.s3(&url.bucket), place.s3(&data_of(&url))));
+        match purpose {
+            Purpose::Plan => {
+                let mut needs = vec![Need::new(["glue:GetTables"], on("*"))];
+                if partitioned {
+                    needs.push(Need::new(["glue:GetPartitions", "glue:GetPartitionIndexes"], on(name)));
+                }
+                if iceberg {
+                    needs.push(Need::new(["glue:GetTable"], on(name)));
+                }
+                needs
+            }
+            Purpose::Apply => {
+                let mut actions =
+                    vec!["glue:GetTable", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable"];
+                if fields.get("partition_indexes").is_some() {
+                    actions.extend(["glue:CreatePartitionIndex", "glue:DeletePartitionIndex"]);
+                }
+                let mut needs = vec![Need::new(actions, on(name))];
+                if let (true, Some((_, keys))) = (iceberg, data) {
+                    // Glue writes the first metadata in the caller's name.
+                    needs.push(Need::new(["s3:GetObject", "s3:PutObject"], [keys]));
+                }
+                needs
+            }
+            Purpose::Run => {
+                // Athena reads the catalog and the data in the caller's name. Source: the Athena user guide,
+                // "Fine-grained access to databases and tables".
+                let mut needs = vec![Need::new(["glue:GetTable"], on(name))];
+                if partitioned {
+                    let partitions = ["glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition"];
+                    needs.push(Need::new(partitions, on(name)));
+                }
+                if let Some((bucket, keys)) = data {
+                    needs.push(Need::new(["s3:GetBucketLocation", "s3:ListBucket"], [bucket]));
+                    needs.push(Need::new(["s3:GetObject"], [keys]));
+                }
+                needs
+            }
+        }
+    }
 
     fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft> {
         decode::fields(entry, scope).map(|fields| Draft { fields, ..Draft::default() })
@@ -295,6 +351,13 @@ impl Contact for Table {
         let deleted = cloud.glue.delete_table().database_name(database).name(name).send().await;
         absent(deleted.named("glue:DeleteTable")).map(drop)
     }
+}
+
+/// The keys at a location, as a policy spells them: `lake/customer/landing/*`.
+fn data_of(location: &S3Url) -> String {
+    let key = location.key.trim_end_matches('/');
+    let slash = if key.is_empty() { "" } else { "/" };
+    format!("{}/{key}{slash}*", location.bucket)
 }
 
 /// The database and the name in an identity.

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use aws_sdk_s3::primitives::ByteStream;
 use lakeform_model::{
     Address, Change, Class, CloudError, Draft, Entry, FieldPath, FieldRule, Fields, Force, Holds, Inventory,
-    Key, Kind, LocalFile, Mark, Merge, Node, PART_SIZE, Present, Scope, Shape, Survey, SurveyRequest, Target,
-    Value, Wanted,
+    Key, Kind, LocalFile, Mark, Merge, Need, Node, PART_SIZE, Present, Purpose, Resource, Scope, Shape,
+    Survey, SurveyRequest, Target, Value, Wanted,
 };
 
 use crate::contact::{Contact, each, live};
@@ -111,6 +111,45 @@ impl Kind for Upload {
     /// identity that AWS would understand, `bucket/folder/`.
     fn identity(&self, entry: &Entry<'_>) -> String {
         entry.address.key().to_owned()
+    }
+    fn needs(
+        &self,
+        purpose: Purpose,
+        resource: Option<&Resource>,
+        place: &lakeform_model::Place<'_>,
+    ) -> Vec<Need> {
+        let Some(resource) = resource else {
+            let buckets = place.holders.get("bucket").into_iter().flatten();
+            let (buckets, marks): (Vec<String>, Vec<String>) = buckets
+                .map(|bucket| (place.s3(bucket), place.s3(&format!("{bucket}/{MARKS}{}/*", place.stack))))
+                .unzip();
+            return match purpose {
+                Purpose::Plan if !buckets.is_empty() => {
+                    vec![Need::new(["s3:ListBucket"], buckets), Need::new(["s3:GetObject"], marks)]
+                }
+                _ => Vec::new(),
+            };
+        };
+        let Ok(own) = Place::read(&resource.fields) else { return Vec::new() };
+        let files = match own.file {
+            Some(_) => place.s3(&own.identity()),
+            None => place.s3(&format!("{}*", own.identity())),
+        };
+        // Whoever has put objects in the way is known by any stack's mark.
+        let marks = place.s3(&format!("{}/{MARKS}*", own.bucket));
+        let mark = place.s3(&format!("{}/{}", own.bucket, mark_key(place.stack, &resource.address)));
+        match purpose {
+            Purpose::Plan => vec![
+                Need::new(["s3:ListBucket"], [place.s3(&own.bucket)]),
+                Need::new(["s3:GetObject"], [files, marks]),
+            ],
+            Purpose::Apply => vec![
+                Need::new(["s3:PutObject", "s3:DeleteObject"], [files.clone(), mark]),
+                Need::new(["s3:AbortMultipartUpload"], [files]),
+                Need::new(["s3:ListBucketMultipartUploads"], [place.s3(&own.bucket)]),
+            ],
+            Purpose::Run => Vec::new(),
+        }
     }
 
     fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft> {
@@ -342,8 +381,7 @@ impl Contact for Upload {
         if request.find_owned {
             let wanted = request.wanted.iter().filter_map(|wanted| Place::read(&wanted.fields).ok());
             let wanted: BTreeSet<String> = wanted.map(|place| place.bucket).collect();
-            // The hints name all sorts of things: what cannot be a bucket's name is none.
-            let hints = request.hints.iter().filter(|hint| s3_url::bucket_name(hint).is_ok()).cloned();
+            let hints = request.hints.get("bucket").into_iter().flatten().cloned();
             let buckets: BTreeSet<String> = wanted.into_iter().chain(hints).collect();
             let prefix = format!("{MARKS}{}/", request.stack);
             let prefix = prefix.as_str();

@@ -10,14 +10,15 @@ use aws_sdk_athena::types::{
 };
 use lakeform_model::{
     Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Force, Holds, Inventory, Key, Kind, Literal,
-    Mark, Present, Scope, Shape, Survey, SurveyRequest, Target, TextRule, Value,
+    Mark, Need, Place, Present, Purpose, Resource, Scope, Shape, Survey, SurveyRequest, Target, TextRule,
+    Value,
 };
 
 use super::query;
 use crate::Cloud;
 use crate::contact::{Contact, each, live};
 use crate::error::{Named, absent};
-use crate::s3_url;
+use crate::s3_url::{self, S3Url};
 use crate::tags::{self, TagPatch};
 
 /// The kind `workgroup`.
@@ -139,6 +140,57 @@ impl Kind for Workgroup {
     ) -> BTreeMap<&'static str, String> {
         let (partition, region, account) = (scope.partition(), scope.region, scope.account);
         BTreeMap::from([("arn", format!("arn:{partition}:athena:{region}:{account}:workgroup/{identity}"))])
+    }
+    fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
+        let Some(resource) = resource else {
+            let groups = place.arn("athena", "workgroup/*");
+            let find = [
+                Need::anywhere(["athena:ListWorkGroups"]),
+                Need::new(["athena:ListTagsForResource"], [groups]),
+            ];
+            return if purpose == Purpose::Plan { find.into() } else { Vec::new() };
+        };
+        let group = [place.arn("athena", &format!("workgroup/{}", resource.identity))];
+        match purpose {
+            Purpose::Plan => vec![Need::new(
+                ["athena:GetWorkGroup", "athena:ListNamedQueries", "athena:BatchGetNamedQuery"],
+                group,
+            )],
+            Purpose::Apply => vec![Need::new(
+                [
+                    "athena:CreateWorkGroup",
+                    "athena:UpdateWorkGroup",
+                    "athena:DeleteWorkGroup",
+                    "athena:TagResource",
+                    "athena:UntagResource",
+                ],
+                group,
+            )],
+            Purpose::Run => {
+                let mut needs = vec![Need::new(
+                    [
+                        "athena:StartQueryExecution",
+                        "athena:GetQueryExecution",
+                        "athena:GetQueryResults",
+                        "athena:StopQueryExecution",
+                    ],
+                    group,
+                )];
+                // Athena writes and reads the results in the caller's name. Source: the Athena user guide, "Allow
+                // access to Athena".
+                if let Some(url) = resource.fields.text("results").and_then(S3Url::parse) {
+                    let key = url.key.trim_end_matches('/');
+                    let slash = if key.is_empty() { "" } else { "/" };
+                    let results = place.s3(&format!("{}/{key}{slash}*", url.bucket));
+                    let on_keys = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"];
+                    needs.push(Need::new(on_keys, [results]));
+                    let on_bucket =
+                        ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"];
+                    needs.push(Need::new(on_bucket, [place.s3(&url.bucket)]));
+                }
+                needs
+            }
+        }
     }
 
     fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft> {
@@ -358,7 +410,7 @@ async fn tags_of(cloud: &Cloud, name: &str) -> Result<Option<BTreeMap<String, St
 }
 
 /// The names of all workgroups, 50 a page.
-pub(super) async fn names(cloud: &Cloud) -> Result<Vec<String>, CloudError> {
+async fn names(cloud: &Cloud) -> Result<Vec<String>, CloudError> {
     let mut pages = cloud.athena().list_work_groups().max_results(50).into_paginator().send();
     let mut names = Vec::new();
     while let Some(page) = pages.next().await {
