@@ -9,6 +9,7 @@ mod executor;
 mod fields;
 mod kinds;
 mod lab;
+mod life;
 mod properties;
 
 use std::sync::Arc;
