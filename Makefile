@@ -10,12 +10,11 @@ VENV := target/emulators
 .PHONY: demo test spark-tests lint fmt layers deny emulators docs ci
 
 demo: ## set up the sandbox, then build, run, prove and destroy the STEDI lakehouse
-	cargo build --workspace
+	cargo build --package lakeform
 	bash tests/demo.sh target/debug/lakeform
 
 test: emulators layers ## every test
 	python3 manifests/stedi/check_sample.py
-	cargo build --workspace
 	source $(VENV)/env && cargo test --workspace
 	$(MAKE) spark-tests
 
@@ -48,6 +47,6 @@ deny: ## licences, bans and sources of every dependency
 	cargo deny --offline check licenses bans sources
 
 docs: ## the manifest reference, from the tables that validate it
-	cargo build --quiet --workspace && target/debug/lakeform reference > docs/src/manifest.md
+	cargo run --quiet --package lakeform -- reference > docs/src/manifest.md
 
 ci: lint test demo deny

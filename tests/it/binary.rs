@@ -7,23 +7,15 @@ use std::sync::OnceLock;
 /// An address where nothing listens: a test that forgets its endpoint reaches nobody.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
-/// The binary, built once with the profile of the tests.
+/// The binary that was built with the tests. To build it from here would take other features, and the SDK anew.
 pub(crate) fn lakeform() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let test = std::env::current_exe().expect("a test has a path");
-        let profile = test.ancestors().nth(2).expect("target/<profile>/deps/<test>").to_owned();
-        let release = profile.file_name().is_some_and(|name| name == "release");
-        let mut build = Command::new(env!("CARGO"));
-        // The whole workspace's: one package alone has other features, and the SDK would be built anew.
-        build.args(["build", "--quiet", "--locked", "--workspace", "--bin", "lakeform"]);
-        build.arg("--target-dir").arg(profile.parent().expect("target/<profile>"));
-        if release {
-            build.arg("--release");
-        }
-        let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
-        assert!(status.success(), "the binary builds");
-        profile.join("lakeform")
+        let profile = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
+        let binary = profile.join("lakeform");
+        assert!(binary.exists(), "the binary is not built: test the whole workspace");
+        binary
     })
 }
 

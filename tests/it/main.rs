@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "what a test takes for granted fails the test")]
 
 mod binary;
-mod cases;
 mod catalog;
 mod executor;
 mod fields;
