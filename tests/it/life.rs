@@ -83,16 +83,19 @@ fn the_stedi_lakehouse_lives_on_the_original_data() {
     lives(&new_account(), &["--var", &data], [956, 81_273, 28_680]);
 }
 
-#[tokio::test]
-async fn a_plan_over_a_thousand_tables_makes_at_most_25_calls() {
-    let lab = Lab::new(On::Ministack).await;
+/// A manifest of one database with so many tables.
+fn wide(tables: usize) -> String {
     let table = |n: usize| {
         format!("      t{n}: {{ location: 's3://lake/t{n}/', format: parquet, columns: {{ a: int }} }}\n")
     };
-    let tables = (0..1000).map(table).collect::<Vec<_>>().concat();
-    let manifest =
-        format!("lakeform: 1\nstack: wide\nregion: us-east-1\ndatabases:\n  wide:\n    tables:\n{tables}");
-    let desired = lab.load(&manifest);
+    let tables = (0..tables).map(table).collect::<Vec<_>>().concat();
+    format!("lakeform: 1\nstack: wide\nregion: us-east-1\ndatabases:\n  wide:\n    tables:\n{tables}")
+}
+
+#[tokio::test]
+async fn a_plan_over_a_thousand_tables_makes_at_most_25_calls() {
+    let lab = Lab::new(On::Ministack).await;
+    let desired = lab.load(&wide(1000));
     let plan = lab.plan(&desired, &PlanOptions::default()).await;
     assert!(lab.apply(&plan).await.is_success());
     let calls = || proxy().calls_of(&lab.cloud.account).len();
@@ -108,13 +111,7 @@ async fn a_plan_over_a_thousand_tables_makes_at_most_25_calls() {
 async fn an_endpoint_that_ignores_the_page_size_is_read_as_well() {
     let account = new_account();
     let lab = Lab::at(crate::lab::emulator().endpoint(), &account, None).await;
-    let table = |n: usize| {
-        format!("      t{n}: {{ location: 's3://lake/t{n}/', format: parquet, columns: {{ a: int }} }}\n")
-    };
-    let tables = (0..150).map(table).collect::<Vec<_>>().concat();
-    let manifest =
-        format!("lakeform: 1\nstack: wide\nregion: us-east-1\ndatabases:\n  wide:\n    tables:\n{tables}");
-    let desired = lab.load(&manifest);
+    let desired = lab.load(&wide(150));
     let plan = lab
         .plan(
             &desired,

@@ -1,83 +1,33 @@
-//! An account on an emulator, and a manifest's way through it: loaded, planned, applied, settled.
+//! A lab in which a manifest is a few lines, and a plan a line a step.
 
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use lakeform_aws::kinds::KINDS;
-use lakeform_aws::{Cloud, CloudOptions};
-use lakeform_executor::{ApplyOptions, Stop, apply, survey, take_inventories};
-use lakeform_manifest::{Folder, LoadOptions, load};
-use lakeform_model::{Account, Action, Desired, Plan};
-use lakeform_planner::{PlanOptions, plan};
-use lakeform_sandbox::{Emulator, Proxy, ProxyConfig, ProxyHandle, environment};
+use lakeform_aws::Cloud;
+use lakeform_model::{Action, Desired, Plan};
+use lakeform_planner::PlanOptions;
+
+use crate::lab::{Lab, On};
 
 /// An account of its own.
 pub(super) struct Stage {
-    pub(super) cloud: Cloud,
-    _moto: Option<Moto>,
-}
-
-/// The second emulator, for one test: it knows one account only.
-struct Moto(Child);
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn proxy() -> &'static ProxyHandle {
-    static STARTED: OnceLock<(Emulator, ProxyHandle)> = OnceLock::new();
-    let (_, proxy) = STARTED.get_or_init(|| {
-        let environment = environment::for_tests().unwrap();
-        let log = std::env::temp_dir().join(format!("lakeform-kinds-{}.log", std::process::id()));
-        let emulator = Emulator::start(&environment, &log).unwrap();
-        let proxy = Proxy::start(emulator.endpoint(), ProxyConfig::strict()).unwrap();
-        (emulator, proxy)
-    });
-    proxy
-}
-
-async fn connect(endpoint: &str, key: &str) -> Cloud {
-    let options = CloudOptions {
-        region: Some("us-east-1".to_owned()),
-        endpoint: Some(endpoint.to_owned()),
-        credentials: Some((key.to_owned(), "secret".to_owned())),
-    };
-    Cloud::connect(options).await.unwrap()
+    pub(super) cloud: Arc<Cloud>,
+    lab: Lab,
 }
 
 impl Stage {
     /// An account on the sandbox's emulator, behind the proxy.
     pub(super) async fn sandbox() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let account = format!("{:012}", 710_000_000_000 + NEXT.fetch_add(1, Ordering::Relaxed));
-        Self { cloud: connect(proxy().endpoint(), &account).await, _moto: None }
+        Self::on(On::Ministack).await
     }
 
-    /// The second emulator; `None` where it is not installed.
-    pub(super) async fn moto() -> Option<Self> {
-        let program = std::env::var_os("LAKEFORM_TEST_MOTO")?;
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let moto = Moto(child);
-        let until = Instant::now() + Duration::from_mins(1);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < until, "the second emulator does not answer");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        let cloud = connect(&format!("http://127.0.0.1:{port}"), "test").await;
-        Some(Self { cloud, _moto: Some(moto) })
+    /// The second emulator.
+    pub(super) async fn moto() -> Self {
+        Self::on(On::Moto).await
+    }
+
+    async fn on(emulator: On) -> Self {
+        let lab = Lab::new(emulator).await;
+        Self { cloud: Arc::clone(&lab.cloud), lab }
     }
 
     /// What a manifest wants: these lines below a stack `demo`.
@@ -86,27 +36,15 @@ impl Stage {
     }
 
     pub(super) fn stack_wants(&self, stack: &str, lines: &str) -> Desired {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lakeform.yaml");
-        std::fs::write(&path, format!("lakeform: 1\nstack: {stack}\nregion: us-east-1\n{lines}\n")).unwrap();
-        let account = Some(self.cloud.account.clone());
-        let options = LoadOptions { path, account, ..LoadOptions::default() };
-        let loaded = load(&options, KINDS, &Folder(folder.path().to_owned()));
-        let problems: Vec<&String> = loaded.diagnostics.0.iter().map(|problem| &problem.message).collect();
-        loaded.desired.unwrap_or_else(|| panic!("{problems:?}"))
+        self.lab.load(&format!("lakeform: 1\nstack: {stack}\nregion: us-east-1\n{lines}\n"))
     }
 
     pub(super) async fn plan(&self, desired: &Desired, options: &PlanOptions) -> Plan {
-        let mut snapshot = survey(&self.cloud, desired, KINDS).await;
-        let first = plan(desired, &snapshot, KINDS, &self.cloud.account, options);
-        take_inventories(&self.cloud, &first, &mut snapshot).await;
-        plan(desired, &snapshot, KINDS, &self.cloud.account, options)
+        self.lab.plan(desired, options).await
     }
 
     pub(super) async fn apply(&self, plan: &Plan) {
-        let options = ApplyOptions { parallelism: 4, retry_budget: Duration::from_secs(20) };
-        let account: Arc<dyn Account> = Arc::new(self.cloud.clone());
-        let summary = apply(plan, account, KINDS, &options, &Stop::new(), &mut |_| {}).await;
+        let summary = self.lab.apply(plan).await;
         assert!(summary.is_success(), "{summary:?}");
     }
 
