@@ -69,22 +69,13 @@ pub(crate) async fn run(args: &ApplyArgs, context: &Context, ui: &mut Ui) -> Res
             make_plan(&session, context, &options).await?
         }
     };
-    announce(&made, &session, context, ui)?;
-    if let Some(problem) = refusal(&made) {
-        return Err(problem);
-    }
-    let blocked = !made.blocked.is_empty();
-    let mut exit = Exit::Done;
-    if !made.steps.is_empty() {
-        ui.confirm("Apply this plan?", "yes", args.how.yes)?;
-    }
-    if !made.steps.is_empty() || context.global.json {
-        exit = carry_out(&made, &session, context, &args.how, "Apply", ui).await?;
-    }
-    if blocked && exit == Exit::Done {
-        ui.talk("What is blocked was not applied; the rest is done\n");
-        exit = Exit::Failed;
-    }
+    let words = Words {
+        verb: "Apply",
+        question: "Apply this plan?".to_owned(),
+        answer: "yes",
+        blocked: "What is blocked was not applied; the rest is done",
+    };
+    let mut exit = agree(&made, &session, context, &args.how, &words, ui).await?;
     if args.run && exit == Exit::Done {
         exit = jobs::run_all(&session, context, ui).await?;
     }
@@ -94,13 +85,46 @@ pub(crate) async fn run(args: &ApplyArgs, context: &Context, ui: &mut Ui) -> Res
     Ok(exit)
 }
 
-/// Shows a plan before the question: for scripts on one line, as the events that follow.
-pub(crate) fn announce(
+/// What an apply and a destroy say in words of their own.
+pub(crate) struct Words<'a> {
+    /// The first word of the end.
+    pub(crate) verb: &'a str,
+    pub(crate) question: String,
+    /// What has to be typed.
+    pub(crate) answer: &'a str,
+    /// What became of what is blocked.
+    pub(crate) blocked: &'a str,
+}
+
+/// Shows a plan, asks, and carries it out.
+pub(crate) async fn agree(
     plan: &Plan,
     session: &Session,
     context: &Context,
+    how: &HowArgs,
+    words: &Words<'_>,
     ui: &mut Ui,
-) -> Result<(), Problem> {
+) -> Result<Exit, Problem> {
+    announce(plan, session, context, ui)?;
+    if let Some(problem) = refusal(plan) {
+        return Err(problem);
+    }
+    let mut exit = Exit::Done;
+    if !plan.steps.is_empty() {
+        ui.confirm(&words.question, words.answer, how.yes)?;
+    }
+    if !plan.steps.is_empty() || context.global.json {
+        exit = carry_out(plan, session, context, how, words.verb, ui).await?;
+    }
+    if !plan.blocked.is_empty() && exit == Exit::Done {
+        ui.talk(&format!("{}\n", words.blocked));
+        exit = Exit::Failed;
+    }
+    Ok(exit)
+}
+
+/// Shows a plan before the question: for scripts on one line, as the events that follow.
+fn announce(plan: &Plan, session: &Session, context: &Context, ui: &mut Ui) -> Result<(), Problem> {
     if context.global.json {
         let mut json = render::json::plan(plan)?;
         json["event"] = "plan".into();
@@ -110,7 +134,7 @@ pub(crate) fn announce(
 }
 
 /// Applies a plan that was agreed to, and tells how it goes and how it ended.
-pub(crate) async fn carry_out(
+async fn carry_out(
     plan: &Plan,
     session: &Session,
     context: &Context,

@@ -4,10 +4,10 @@ use clap::Args;
 use lakeform_planner::PlanOptions;
 
 use crate::cli::ManifestArgs;
-use crate::commands::apply::{HowArgs, announce, carry_out};
+use crate::commands::apply::{HowArgs, Words, agree};
 use crate::context::Context;
 use crate::error::{Exit, Problem};
-use crate::planning::{ScopeArgs, make_plan, refusal};
+use crate::planning::{ScopeArgs, make_plan};
 use crate::ui::Ui;
 
 /// Remove everything that carries this stack's mark
@@ -33,21 +33,12 @@ pub(crate) async fn run(args: &DestroyArgs, context: &Context, ui: &mut Ui) -> R
     let options =
         PlanOptions { destroy: true, include_adopted: args.include_adopted, ..args.scope.options() };
     let plan = make_plan(&session, context, &options).await?;
-    announce(&plan, &session, context, ui)?;
-    if let Some(problem) = refusal(&plan) {
-        return Err(problem);
-    }
-    let mut exit = Exit::Done;
-    if !plan.steps.is_empty() {
-        let stack = &session.desired.stack;
-        ui.confirm(&format!("Destroy the stack `{stack}`?"), stack, args.how.yes)?;
-    }
-    if !plan.steps.is_empty() || context.global.json {
-        exit = carry_out(&plan, &session, context, &args.how, "Destroy", ui).await?;
-    }
-    if !plan.blocked.is_empty() && exit == Exit::Done {
-        ui.talk("What is blocked was left in place; the rest is gone\n");
-        exit = Exit::Failed;
-    }
-    Ok(exit)
+    let stack = &session.desired.stack;
+    let words = Words {
+        verb: "Destroy",
+        question: format!("Destroy the stack `{stack}`?"),
+        answer: stack,
+        blocked: "What is blocked was left in place; the rest is gone",
+    };
+    agree(&plan, &session, context, &args.how, &words, ui).await
 }
