@@ -95,6 +95,120 @@ async fn a_resource_that_moved_since_the_plan_is_not_touched() {
     assert_eq!(label.fields.text("text"), Some("three"));
 }
 
+/// Applies the stack and gives one in which the vessel `a` has another note and another tag.
+async fn changed(account: &Arc<MemoryAccount>) -> Desired {
+    let plan = plan_of(account, &stack(), &PlanOptions::default()).await;
+    assert!(apply_plan(account, &plan).await.is_success());
+    let mut wanted = stack();
+    let vessel = wanted.resources.get_mut(&Address::new("vessel", ["a"])).unwrap();
+    vessel.fields.set("note", "new").set("tags", Value::text_map([("team", "y"), ("more", "1")]));
+    wanted
+}
+
+fn vessel(account: &MemoryAccount) -> Present {
+    account.resources()[&("vessel".to_owned(), "a".to_owned())].clone()
+}
+
+#[tokio::test]
+async fn what_another_changed_between_two_tries_is_not_overwritten() {
+    let tag = |value| Value::text_map([("team", value)]);
+    // A field that the step changes, one of a map that it changes, and one that it leaves alone.
+    for (field, theirs, named) in [
+        ("note", "theirs".into(), "`note`"),
+        ("tags", tag("theirs"), "`tags.team`"),
+        ("size", 7.into(), "`size`"),
+    ] {
+        for fault in [Fault::Fails(Class::Throttled), Fault::Half(Class::Throttled), Fault::Lost] {
+            let account = Arc::new(MemoryAccount::default());
+            let wanted = changed(&account).await;
+            account.fault(0, fault);
+            account.edit_after(0, "vessel", "a", field, theirs.clone());
+            let plan = plan_of(&account, &wanted, &PlanOptions::default()).await;
+            let summary = apply_plan(&account, &plan).await;
+            let [Outcome::Stale { what }] = summary.outcomes.as_slice() else {
+                panic!("{field} {fault:?}: {summary:?}")
+            };
+            assert!(what.contains(named), "{field} {fault:?}: {what}");
+            assert_eq!(vessel(&account).fields.get(field), Some(&theirs), "{field} {fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_step_itself_left_undone_is_finished() {
+    for fault in [Fault::Fails(Class::Throttled), Fault::Half(Class::Throttled), Fault::Lost] {
+        let account = Arc::new(MemoryAccount::default());
+        let wanted = changed(&account).await;
+        account.fault(0, fault);
+        let plan = plan_of(&account, &wanted, &PlanOptions::default()).await;
+        let summary = apply_plan(&account, &plan).await;
+        assert!(summary.is_success(), "{fault:?}: {summary:?}");
+        assert!(plan_of(&account, &wanted, &PlanOptions::default()).await.is_empty(), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_adoption_does_not_overwrite_what_changed_between_two_tries() {
+    let found =
+        Present { identity: "a".to_owned(), ..present(&[("size", 1.into()), ("note", "old".into())]) };
+    let wanted = desired([resource("vessel", "a", &[("size", 1.into()), ("note", "new".into())])]);
+    let adopt = PlanOptions { adopt: true, ..PlanOptions::default() };
+    for fault in [Fault::Fails(Class::Throttled), Fault::Lost] {
+        let account = Arc::new(MemoryAccount::holding([("vessel", found.clone())]));
+        account.fault(0, fault);
+        account.edit_after(0, "vessel", "a", "note", "theirs");
+        let plan = plan_of(&account, &wanted, &adopt).await;
+        let summary = apply_plan(&account, &plan).await;
+        assert!(matches!(summary.outcomes.as_slice(), [Outcome::Stale { .. }]), "{fault:?}: {summary:?}");
+        assert_eq!(vessel(&account).fields.text("note"), Some("theirs"), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_others_add_between_two_tries_stays_and_is_no_obstacle() {
+    let account = Arc::new(MemoryAccount::default());
+    let plan = plan_of(&account, &stack(), &PlanOptions::default()).await;
+    apply_plan(&account, &plan).await;
+    let mut wanted = stack();
+    let label = wanted.resources.get_mut(&Address::new("label", ["l2"])).unwrap();
+    label.fields.set("members", Value::texts(["n"]));
+    account.fault(0, Fault::Fails(Class::Throttled));
+    account.edit_after(0, "label", "l2", "members", Value::texts(["m", "theirs"]));
+    let plan = plan_of(&account, &wanted, &PlanOptions::default()).await;
+    let summary = apply_plan(&account, &plan).await;
+    assert!(summary.is_success(), "{summary:?}");
+    let label = &account.resources()[&("label".to_owned(), "l2".to_owned())];
+    assert_eq!(label.fields.get("members"), Some(&Value::texts(["theirs", "n"])));
+}
+
+#[tokio::test]
+async fn a_step_ends_with_its_budget_and_says_what_was_tried() {
+    let account = Arc::new(MemoryAccount::default());
+    account.fault(0, Fault::Fails(Class::Throttled));
+    account.fault(1, Fault::Half(Class::Unavailable));
+    // Nothing but the budget ends this one.
+    account.fault(2, Fault::Hangs);
+    let wanted = desired([resource("vessel", "a", &[("size", 1.into()), ("note", "n".into())])]);
+    let plan = plan_of(&account, &wanted, &PlanOptions::default()).await;
+    let summary = apply_plan(&account, &plan).await;
+    let [Outcome::Failed(error)] = summary.outcomes.as_slice() else { panic!("{summary:?}") };
+    assert!(error.message.contains("gave up after 3 tries in "), "{error}");
+    assert!(error.message.contains("throttled 1×, unavailable 2×"), "{error}");
+    assert_eq!(account.mutations(), 3);
+}
+
+#[tokio::test]
+async fn a_failure_that_no_try_can_mend_is_told_as_it_is() {
+    let account = Arc::new(MemoryAccount::default());
+    account.fault(0, Fault::Fails(Class::Denied));
+    let wanted = desired([resource("vessel", "a", &[("size", 1.into())])]);
+    let plan = plan_of(&account, &wanted, &PlanOptions::default()).await;
+    let summary = apply_plan(&account, &plan).await;
+    let [Outcome::Failed(error)] = summary.outcomes.as_slice() else { panic!("{summary:?}") };
+    assert_eq!(error.message, "failed on purpose");
+    assert_eq!(account.mutations(), 1);
+}
+
 #[tokio::test]
 async fn a_denied_read_is_never_an_absence() {
     let account = Arc::new(MemoryAccount::default());

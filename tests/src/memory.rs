@@ -6,9 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use lakeform_model::{
-    Account, Change, Class, CloudError, Force, Inventory, Live, Present, Survey, SurveyRequest, Target,
-    Value, Wanted,
+    Account, Change, Class, CloudError, Force, Inventory, Live, OnChange, Present, Survey, SurveyRequest,
+    Target, Value, Wanted,
 };
+
+use crate::SHAPES;
 
 /// What goes wrong at one mutating call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +19,24 @@ pub enum Fault {
     Fails(Class),
     /// Done, but the answer is lost.
     Lost,
+    /// The first half of its changes is done, then it fails.
+    Half(Class),
+    /// It never ends, and does nothing.
+    Hangs,
     /// The process dies: this call and every later one fails for good.
     Crash,
+    /// The process dies when the first half of the call's changes is done.
+    CrashMidway,
 }
+
+impl Fault {
+    fn is_midway(self) -> bool {
+        matches!(self, Self::Half(_) | Self::CrashMidway)
+    }
+}
+
+/// What somebody else does to a resource: kind, identity, field and its value.
+type Edit = (String, String, String, Value);
 
 /// An account in memory.
 #[derive(Debug, Default)]
@@ -32,6 +49,8 @@ struct State {
     resources: BTreeMap<(String, String), Present>,
     /// Faults by the number of the mutating call, from 0.
     faults: BTreeMap<usize, Fault>,
+    /// What others do right after a mutating call, by its number.
+    edits: BTreeMap<usize, Edit>,
     unreadable: BTreeSet<(String, String)>,
     mutations: usize,
     log: Vec<String>,
@@ -56,6 +75,21 @@ impl MemoryAccount {
         state.faults.insert(at, fault);
     }
 
+    /// Lets somebody else change a resource right after the `number`th mutating call from now, however that ends.
+    pub fn edit_after(
+        &self,
+        number: usize,
+        kind: &str,
+        identity: &str,
+        field: &str,
+        value: impl Into<Value>,
+    ) {
+        let mut state = self.state();
+        let at = state.mutations + number;
+        let edit = (kind.to_owned(), identity.to_owned(), field.to_owned(), value.into());
+        state.edits.insert(at, edit);
+    }
+
     /// Lets every read of one resource be denied.
     pub fn deny(&self, kind: &str, identity: &str) {
         self.state().unreadable.insert((kind.to_owned(), identity.to_owned()));
@@ -65,6 +99,7 @@ impl MemoryAccount {
     pub fn revive(&self) {
         let mut state = self.state();
         state.faults.clear();
+        state.edits.clear();
         state.unreadable.clear();
         state.dead = false;
     }
@@ -76,9 +111,12 @@ impl MemoryAccount {
 
     /// Changes one resource behind lakeform's back.
     pub fn edit(&self, kind: &str, identity: &str, field: &str, value: impl Into<Value>) {
-        if let Some(present) = self.state().resources.get_mut(&(kind.to_owned(), identity.to_owned())) {
-            present.fields.set(field, value);
-        }
+        self.state().edit(kind, identity, field, value.into());
+    }
+
+    /// How many mutating calls were begun.
+    pub fn mutations(&self) -> usize {
+        self.state().mutations
     }
 
     /// The mutating calls so far: `create vessel a`.
@@ -90,32 +128,63 @@ impl MemoryAccount {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn mutate(
+    /// One mutating call. `act` is told whether to stop midway.
+    async fn mutate(
         &self,
         verb: &str,
         kind: &str,
         identity: &str,
-        act: impl FnOnce(&mut State) -> Result<(), CloudError>,
+        act: impl FnOnce(&mut State, bool) -> Result<(), CloudError> + Send,
     ) -> Result<(), CloudError> {
+        let fault = self.begin();
+        if fault == Some(Fault::Hangs) {
+            std::future::pending::<()>().await;
+        }
         let mut state = self.state();
         let operation = format!("memory:{verb}");
-        let fault = state.faults.get(&state.mutations).copied();
-        state.mutations += 1;
-        if fault == Some(Fault::Crash) {
+        if state.dead || fault == Some(Fault::Crash) {
             state.dead = true;
-        }
-        if state.dead {
             return Err(CloudError::new(Class::Unknown, operation, "crashed"));
         }
-        if let Some(Fault::Fails(class)) = fault {
-            return Err(CloudError::new(class, operation, "failed on purpose"));
+        let number = state.mutations - 1;
+        let result = if let Some(Fault::Fails(class)) = fault {
+            Err(CloudError::new(class, operation, "failed on purpose"))
+        } else {
+            state.log.push(format!("{verb} {kind} {identity}"));
+            let acted = act(&mut state, fault.is_some_and(Fault::is_midway));
+            match (acted, fault) {
+                (Ok(()), Some(Fault::Lost)) => {
+                    Err(CloudError::new(Class::Unavailable, operation, "the answer was lost"))
+                }
+                (Ok(()), Some(Fault::Half(class))) => {
+                    Err(CloudError::new(class, operation, "failed midway on purpose"))
+                }
+                (Ok(()), Some(Fault::CrashMidway)) => {
+                    state.dead = true;
+                    Err(CloudError::new(Class::Unknown, operation, "crashed midway"))
+                }
+                (acted, _) => acted,
+            }
+        };
+        if let Some((kind, identity, field, value)) = state.edits.remove(&number) {
+            state.edit(&kind, &identity, &field, value);
         }
-        state.log.push(format!("{verb} {kind} {identity}"));
-        act(&mut state)?;
-        if fault == Some(Fault::Lost) {
-            return Err(CloudError::new(Class::Unavailable, operation, "the answer was lost"));
+        result
+    }
+
+    fn begin(&self) -> Option<Fault> {
+        let mut state = self.state();
+        let fault = state.faults.get(&state.mutations).copied();
+        state.mutations += 1;
+        fault
+    }
+}
+
+impl State {
+    fn edit(&mut self, kind: &str, identity: &str, field: &str, value: Value) {
+        if let Some(present) = self.resources.get_mut(&key(kind, identity)) {
+            present.fields.set(field, value);
         }
-        Ok(())
     }
 }
 
@@ -154,30 +223,39 @@ impl Account for MemoryAccount {
     }
 
     async fn create(&self, kind: &str, target: &Target) -> Result<(), CloudError> {
-        self.mutate("create", kind, &target.identity, |state| {
+        self.mutate("create", kind, &target.identity, |state, midway| {
             let key = key(kind, &target.identity);
             if state.resources.contains_key(&key) {
                 return Err(CloudError::new(Class::Exists, "memory:create", "exists already"));
             }
-            let (identity, fields, mark) =
-                (target.identity.clone(), target.fields.clone(), target.mark.clone());
+            let (identity, mark) = (target.identity.clone(), target.mark.clone());
+            let mut fields = target.fields.clone();
+            if midway {
+                // What cannot be changed later is given at once, as AWS asks for it; the rest comes after.
+                fields.0.retain(|field, _| {
+                    let rule = SHAPES.rules(kind).iter().find(|rule| rule.path == field);
+                    rule.is_some_and(|rule| rule.on_change == OnChange::Replace)
+                });
+            }
             state.resources.insert(key, Present { identity, handle: None, fields, mark });
             Ok(())
         })
+        .await
     }
 
     async fn update(
         &self,
         kind: &str,
         target: &Target,
-        _live: &Present,
+        live: &Present,
         changes: &[Change],
     ) -> Result<(), CloudError> {
-        self.mutate("update", kind, &target.identity, |state| {
+        self.mutate("update", kind, &target.identity, |state, midway| {
             let Some(present) = state.resources.get_mut(&key(kind, &target.identity)) else {
                 return Err(CloudError::new(Class::NotFound, "memory:update", "is not there"));
             };
-            for change in changes {
+            let count = if midway { changes.len().div_ceil(2) } else { changes.len() };
+            for change in &changes[..count] {
                 let mut fields = Value::Map(std::mem::take(&mut present.fields.0));
                 put(&mut fields, &change.path.0, change.to.clone());
                 if let Value::Map(map) = fields {
@@ -185,15 +263,21 @@ impl Account for MemoryAccount {
                 }
             }
             present.mark.clone_from(&target.mark);
+            // Until all is done, what was managed before still is.
+            if let (true, Some(mark), Some(old)) = (midway, &mut present.mark, &live.mark) {
+                mark.managed = mark.managed.with(&old.managed);
+            }
             Ok(())
         })
+        .await
     }
 
     async fn delete(&self, kind: &str, present: &Present, _force: Force) -> Result<(), CloudError> {
-        self.mutate("delete", kind, &present.identity, |state| {
+        self.mutate("delete", kind, &present.identity, |state, _| {
             state.resources.remove(&key(kind, &present.identity));
             Ok(())
         })
+        .await
     }
 }
 

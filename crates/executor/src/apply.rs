@@ -17,7 +17,7 @@ use crate::step::Runner;
 pub struct ApplyOptions {
     /// The most steps at once.
     pub parallelism: usize,
-    /// The longest that one step goes on retrying.
+    /// How long one step goes on after its first failure.
     pub retry_budget: Duration,
 }
 

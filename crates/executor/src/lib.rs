@@ -3,6 +3,8 @@
 
 mod apply;
 mod events;
+mod patience;
+mod remainder;
 mod step;
 mod survey;
 

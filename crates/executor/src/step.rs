@@ -1,20 +1,18 @@
 //! One step: reread, decide whether the plan still fits, act, and try again where that may help.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lakeform_model::{
     Account, Action, Change, Class, CloudError, Effect, FieldRule, Force, Holders, Live, Managed, Present,
     Step, SurveyRequest, Target, Wanted, diff,
 };
-use rand::RngExt as _;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::apply::Stop;
 use crate::events::{Event, Outcome};
-
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+use crate::patience::Patience;
+use crate::remainder::{moved, names};
 
 /// Runs one step.
 pub(crate) struct Runner {
@@ -40,42 +38,47 @@ enum Decision {
 
 impl Runner {
     pub(crate) async fn run(&self, step: &Step) -> Outcome {
-        let began = Instant::now();
-        let mut wait = FIRST_WAIT;
+        let mut patience = Patience::new(self.budget);
         let mut touched = false;
         loop {
-            let decision = self.decide(step, self.reread(step).await, touched);
-            tracing::debug!(address = %step.address, ?decision, "decided");
-            let result = match decision {
-                Decision::Nothing => return if touched { Outcome::Applied } else { Outcome::Unneeded },
-                Decision::Stale(what) => return Outcome::Stale { what },
-                Decision::Fail(error) => Err(error),
-                Decision::Create => {
-                    touched = true;
-                    self.account.create(step.address.kind(), &target(step)).await
-                }
-                Decision::Update(live, changes) => {
-                    touched = true;
-                    self.account.update(step.address.kind(), &target(step), &live, &changes).await
-                }
-                Decision::Delete(live) => {
-                    touched = true;
-                    let force = if step.permitted { Force::Yes } else { Force::No };
-                    self.account.delete(step.address.kind(), &live, force).await
-                }
+            let result = patience.bound(self.attempt(step, &mut touched)).await;
+            let error = match result {
+                Ok(outcome) => return outcome,
+                Err(error) => error,
             };
-            let Err(error) = result else { return Outcome::Applied };
-            // "Exists already" after a try of ours may be the answer to a request whose own answer was lost.
-            let again = error.class.is_retryable()
-                || (error.class == Class::Exists && began.elapsed() < FIRST_WAIT * 8);
-            if !again || self.stop.is_requested() || began.elapsed() + wait > self.budget {
-                return Outcome::Failed(error);
-            }
-            let jittered = wait.mul_f64(rand::rng().random_range(0.5..1.0));
-            let _ = self.events.send(Event::Retrying { index: self.index, error, wait: jittered });
-            tokio::time::sleep(jittered).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
+            let wait = patience.take(&error).filter(|_| !self.stop.is_requested());
+            let Some(wait) = wait else { return Outcome::Failed(patience.give_up(error)) };
+            let _ = self.events.send(Event::Retrying { index: self.index, error, wait });
+            tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Rereads and does what is left. `touched` says whether a try before this one may have acted.
+    async fn attempt(&self, step: &Step, touched: &mut bool) -> Result<Outcome, CloudError> {
+        let decision = self.decide(step, self.reread(step).await, *touched);
+        tracing::debug!(address = %step.address, ?decision, "decided");
+        let kind = step.address.kind();
+        match decision {
+            Decision::Nothing => {
+                return Ok(if *touched { Outcome::Applied } else { Outcome::Unneeded });
+            }
+            Decision::Stale(what) => return Ok(Outcome::Stale { what }),
+            Decision::Fail(error) => return Err(error),
+            Decision::Create => {
+                *touched = true;
+                self.account.create(kind, &target(step)).await?;
+            }
+            Decision::Update(live, changes) => {
+                *touched = true;
+                self.account.update(kind, &target(step), &live, &changes).await?;
+            }
+            Decision::Delete(live) => {
+                *touched = true;
+                let force = if step.permitted { Force::Yes } else { Force::No };
+                self.account.delete(kind, &live, force).await?;
+            }
+        }
+        Ok(Outcome::Applied)
     }
 
     /// Reads the one resource again, in the shape the plan read it in.
@@ -137,22 +140,21 @@ impl Runner {
         if changes.is_empty() && present.mark == step.mark {
             return Decision::Nothing;
         }
-        let possible = changes.iter().all(|change| change.effect == Effect::InPlace);
         let mine = ours || (step.action == Action::Adopt && present.mark.is_none());
-        // A create that finds its own mark is the rest of one that was cut off: finishing it loses nothing.
-        if mine && possible && (touched || matches!(step.action, Action::Create | Action::Replace)) {
-            return Decision::Update(present, changes);
-        }
         if !mine {
             return Decision::Stale("it exists now, and is not this stack's".to_owned());
         }
-        let planned: Vec<_> = step.changes.iter().map(|change| &change.path).collect();
-        let moved: Vec<String> = changes
-            .iter()
-            .filter(|change| !planned.contains(&&change.path))
-            .map(|change| format!("`{}`", change.path))
-            .collect();
-        let what = if moved.is_empty() { String::new() } else { format!(": {}", moved.join(", ")) };
+        let moved = moved(step, &changes, self.rules);
+        let go_on = match step.action {
+            // A create that finds its own mark is the rest of one that was cut off: finishing it loses nothing.
+            Action::Create | Action::Replace => changes.iter().all(|change| change.effect == Effect::InPlace),
+            // What stood there before the step is somebody's: only its own changes are finished.
+            Action::Update | Action::Adopt | Action::Delete => touched && moved.is_empty(),
+        };
+        if go_on {
+            return Decision::Update(present, changes);
+        }
+        let what = if moved.is_empty() { String::new() } else { format!(": {}", names(&moved)) };
         Decision::Stale(format!("it changed since it was planned{what}"))
     }
 }
