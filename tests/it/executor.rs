@@ -5,9 +5,7 @@ use std::sync::Arc;
 use lakeform_executor::Outcome;
 use lakeform_model::{Action, Address, Class, Desired, Present, Value};
 use lakeform_planner::PlanOptions;
-use lakeform_tests::{Fault, MemoryAccount, desired, resource};
-
-use crate::{apply_plan, plan_of};
+use lakeform_tests::{Fault, MemoryAccount, apply_plan, desired, plan_of, resource};
 
 fn stack() -> Desired {
     let on = |vessel: &str| Value::pointer("vessel", vessel, vessel);
@@ -145,6 +143,26 @@ async fn what_the_step_itself_left_undone_is_finished() {
         assert!(summary.is_success(), "{fault:?}: {summary:?}");
         assert!(plan_of(&account, &wanted, &PlanOptions::default()).await.is_empty(), "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn a_step_that_is_partly_done_already_is_finished() {
+    let account = Arc::new(MemoryAccount::default());
+    let wanted = changed(&account).await;
+    let plan = plan_of(&account, &wanted, &PlanOptions::default()).await;
+    account.edit("vessel", "a", "note", "new");
+    let summary = apply_plan(&account, &plan).await;
+    assert_eq!(summary.outcomes, [Outcome::Applied]);
+    assert!(plan_of(&account, &wanted, &PlanOptions::default()).await.is_empty());
+
+    // But not where anything else moved, be it nothing that the stack manages.
+    let account = Arc::new(MemoryAccount::default());
+    let wanted = changed(&account).await;
+    let plan = plan_of(&account, &wanted, &PlanOptions::default()).await;
+    account.edit("vessel", "a", "note", "new");
+    account.edit("vessel", "a", "tags", Value::text_map([("team", "x"), ("theirs", "1")]));
+    let summary = apply_plan(&account, &plan).await;
+    assert!(matches!(summary.outcomes.as_slice(), [Outcome::Stale { .. }]), "{summary:?}");
 }
 
 #[tokio::test]

@@ -1,12 +1,30 @@
-//! What is left of a step after a try that failed: only what the step itself was to change may be finished.
-//! Anything else moved by another hand in between, and is not overwritten unseen.
+//! What is left of a step that is partly done, by a try that failed or by a step beside it: only what the step
+//! itself was to change may be finished. Anything else moved by another hand, and is not overwritten unseen.
 
-use lakeform_model::{Change, Effect, FieldRule, Merge, Step, Value};
+use std::collections::BTreeMap;
+
+use lakeform_model::{Change, Effect, FieldRule, Live, Merge, Present, Step, Value};
 
 /// The differences that the step did not plan: each field has to have what it was planned on, or be done.
 pub(crate) fn moved<'a>(step: &Step, left: &'a [Change], rules: &[FieldRule]) -> Vec<&'a Change> {
     let is_planned = |change: &Change| step.changes.iter().any(|planned| covers(planned, change, rules));
     left.iter().filter(|change| !is_planned(change)).collect()
+}
+
+/// Whether nothing moved since the plan but towards it: with the planned changes that are done already taken
+/// back, the resource is what the step was planned on. Jobs that share a script are like that: the first to be
+/// updated brings the new one.
+pub(crate) fn only_moved_as_planned(step: &Step, now: &Present) -> bool {
+    let Some(planned) = &step.live else { return false };
+    let mut before = now.clone();
+    for change in &step.changes {
+        let Some((field, rest)) = change.path.0.split_first() else { continue };
+        if at(before.fields.0.get(field), rest) == change.to.as_ref() {
+            let then = at(planned.fields.0.get(field), rest);
+            put(&mut before.fields.0, &change.path.0, then);
+        }
+    }
+    Live::Present(before).fingerprint() == step.basis
 }
 
 /// The paths, for people: `` `timeout`, `tags.team` ``.
@@ -30,6 +48,23 @@ fn covers(planned: &Change, left: &Change, rules: &[FieldRule]) -> bool {
 
 fn at<'a>(value: Option<&'a Value>, path: &[String]) -> Option<&'a Value> {
     path.iter().try_fold(value?, |value, key| value.as_map()?.get(key))
+}
+
+fn put(map: &mut BTreeMap<String, Value>, path: &[String], value: Option<&Value>) {
+    match (path, value) {
+        ([], _) => {}
+        ([key], Some(value)) => {
+            map.insert(key.clone(), value.clone());
+        }
+        ([key], None) => {
+            map.remove(key);
+        }
+        ([key, rest @ ..], value) => {
+            if let Some(Value::Map(inner)) = map.get_mut(key) {
+                put(inner, rest, value);
+            }
+        }
+    }
 }
 
 /// How a set changes; what others put into it is in neither.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::apply::Stop;
 use crate::events::{Event, Outcome};
 use crate::patience::Patience;
-use crate::remainder::{moved, names};
+use crate::remainder::{moved, names, only_moved_as_planned};
 
 /// Runs one step.
 pub(crate) struct Runner {
@@ -145,11 +145,12 @@ impl Runner {
             return Decision::Stale("it exists now, and is not this stack's".to_owned());
         }
         let moved = moved(step, &changes, self.rules);
+        let expected = touched || only_moved_as_planned(step, &present);
         let go_on = match step.action {
             // A create that finds its own mark is the rest of one that was cut off: finishing it loses nothing.
             Action::Create | Action::Replace => changes.iter().all(|change| change.effect == Effect::InPlace),
             // What stood there before the step is somebody's: only its own changes are finished.
-            Action::Update | Action::Adopt | Action::Delete => touched && moved.is_empty(),
+            Action::Update | Action::Adopt | Action::Delete => expected && moved.is_empty(),
         };
         if go_on {
             return Decision::Update(present, changes);

@@ -3,12 +3,17 @@
 mod stage;
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use aws_sdk_glue::types::{Job, JobUpdate};
-use lakeform_model::{Action, Address, BlockedBy};
+use lakeform_aws::kinds::KINDS;
+use lakeform_executor::{ApplyOptions, Stop, apply};
+use lakeform_model::{Account, Action, Address, BlockedBy};
 use lakeform_planner::PlanOptions;
 use lakeform_sandbox::ProxyConfig;
 use stage::{Moto, Stage};
+
+use crate::lab::{Lab, On};
 
 /// Fields of a Spark job, in the manifest's order.
 const FULL: &[(&str, &str)] = &[
@@ -450,4 +455,29 @@ async fn reads_and_writes_are_the_flow_of_a_run() {
     let flow = desired.resources.values().next().unwrap().flow.clone().unwrap();
     assert_eq!(flow.reads, ["stedi_db.customer_landing", "s3://lake/in/"]);
     assert_eq!(flow.writes, ["stedi_db.customer_trusted"]);
+}
+
+#[tokio::test]
+async fn jobs_that_share_a_script_all_get_the_new_one() {
+    let lab = Lab::new(On::Ministack).await;
+    let job = |name: &str| format!("  {name}: {{ script: shared.py, role: glue, description: NOTE }}\n");
+    let manifest = format!(
+        "lakeform: 1\nstack: demo\nregion: us-east-1\nbuckets: {{ lake: {{ name: shared-{}, force_destroy: true }} }}\n\
+        roles: {{ glue: {{ name: shared, trust: glue.amazonaws.com }} }}\njobs:\n{}{}",
+        lab.cloud.account,
+        job("one"),
+        job("two")
+    );
+    lab.write("shared.py", "print(1)");
+    lab.settle(&lab.load(&manifest.replace("NOTE", "before"))).await;
+    lab.write("shared.py", "print(2)");
+    let desired = lab.load(&manifest.replace("NOTE", "after"));
+    let plan = lab.plan(&desired, &PlanOptions::default()).await;
+    assert_eq!(plan.steps.len(), 2);
+    // One after the other: the second job finds the script as the first has just brought it.
+    let options = ApplyOptions { parallelism: 1, ..ApplyOptions::default() };
+    let account: Arc<dyn Account> = Arc::clone(&lab.cloud) as _;
+    let summary = apply(&plan, account, KINDS, &options, &Stop::new(), &mut |_| {}).await;
+    assert!(summary.is_success(), "{summary:#?}");
+    assert!(lab.plan(&desired, &PlanOptions::default()).await.is_empty());
 }
