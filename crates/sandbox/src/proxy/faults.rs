@@ -1,7 +1,7 @@
 //! Scripted trouble: which calls fail, how and how often. A script and a seed decide everything, so a failing
 //! run can be repeated; nothing here touches the network.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -33,6 +33,10 @@ pub struct Fault {
     /// Only calls that can change something (`true`), or only reads (`false`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mutating: Option<bool>,
+    /// Only after a call that fits this pattern has succeeded, each time anew: with `iam:CreateRole` here,
+    /// `iam:GetRole` above and the error `NoSuchEntity`, a new role is not seen by so many reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
     /// Lets so many fitting calls pass first.
     #[serde(default)]
     pub skip: u64,
@@ -50,13 +54,29 @@ impl Fault {
     /// A fault that hits every call the pattern fits.
     pub fn on(pattern: &str, effect: Effect) -> Self {
         let on = pattern.to_owned();
-        Self { on, account: None, mutating: None, skip: 0, times: None, probability: None, effect }
+        Self {
+            on,
+            account: None,
+            mutating: None,
+            since: None,
+            skip: 0,
+            times: None,
+            probability: None,
+            effect,
+        }
     }
 
     /// Only so many times.
     #[must_use]
     pub fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
+        self
+    }
+
+    /// Only after a call that fits this pattern has succeeded.
+    #[must_use]
+    pub fn since(mut self, pattern: &str) -> Self {
+        self.since = Some(pattern.to_owned());
         self
     }
 
@@ -124,6 +144,8 @@ pub enum Effect {
     Lost,
     /// The call acts, and the connection is reset in the middle of the answer's body.
     Cut,
+    /// The call acts, and in the middle of the answer's body nothing comes any more.
+    Stall,
 }
 
 /// What is to happen to one call.
@@ -140,19 +162,35 @@ pub(crate) struct Player {
     /// Per fault: how many calls fitted, and how many were hit.
     fitted: Vec<AtomicU64>,
     hit: Vec<AtomicU64>,
+    /// Per fault: whether what it waits for has happened.
+    armed: Vec<AtomicBool>,
 }
 
 impl Player {
     pub(crate) fn new(script: Faults) -> Self {
         let counters = || script.faults.iter().map(|_| AtomicU64::new(0)).collect();
-        Self { fitted: counters(), hit: counters(), script }
+        let armed = script.faults.iter().map(|fault| AtomicBool::new(fault.since.is_none())).collect();
+        Self { fitted: counters(), hit: counters(), armed, script }
+    }
+
+    /// Takes notice of a call that succeeded: what waits for it begins, from the start.
+    pub(crate) fn succeeded(&self, name: &str, account: &str) {
+        for (index, fault) in self.script.faults.iter().enumerate() {
+            let awaited = fault.since.as_ref().is_some_and(|pattern| globs(pattern, name));
+            if awaited && fault.account.as_deref().is_none_or(|wanted| wanted == account) {
+                self.fitted[index].store(0, Ordering::Release);
+                self.hit[index].store(0, Ordering::Release);
+                self.armed[index].store(true, Ordering::Release);
+            }
+        }
     }
 
     pub(crate) fn judge(&self, name: &str, account: &str, mutating: bool) -> Verdict {
         let mut verdict = Verdict::default();
         for (index, fault) in self.script.faults.iter().enumerate() {
             let settled = verdict.effect.is_some() && !matches!(fault.effect, Effect::Latency { .. });
-            if settled || !fits(fault, name, account, mutating) {
+            let armed = self.armed[index].load(Ordering::Acquire);
+            if settled || !armed || !fits(fault, name, account, mutating) {
                 continue;
             }
             let nth = self.fitted[index].fetch_add(1, Ordering::AcqRel);
@@ -237,7 +275,7 @@ impl Effect {
                     None => refusal,
                 })
             }
-            Self::Latency { .. } | Self::Reset | Self::Lost | Self::Cut => None,
+            Self::Latency { .. } | Self::Reset | Self::Lost | Self::Cut | Self::Stall => None,
         }
     }
 
@@ -251,6 +289,7 @@ impl Effect {
             Self::Reset => "reset".to_owned(),
             Self::Lost => "lost".to_owned(),
             Self::Cut => "cut".to_owned(),
+            Self::Stall => "stall".to_owned(),
         }
     }
 }
@@ -308,6 +347,23 @@ mod tests {
         let hits: Vec<bool> =
             (0..5).map(|_| player.judge("s3:PutObject", "1", true).effect.is_some()).collect();
         assert_eq!(hits, [false, true, true, false, false]);
+    }
+
+    #[test]
+    fn a_fault_waits_for_a_call_and_begins_anew_after_each() {
+        let unseen = Effect::Error { code: "NoSuchEntity".into(), message: None, status: None };
+        let fault = Fault::on("iam:GetRole", unseen).since("iam:CreateRole").times(2);
+        let player = Player::new(Faults { seed: 0, faults: vec![fault] });
+        let reads = |number| -> Vec<bool> {
+            (0..number).map(|_| player.judge("iam:GetRole", "1", false).effect.is_some()).collect()
+        };
+        assert_eq!(reads(2), [false, false]);
+        player.succeeded("iam:PutRolePolicy", "1");
+        assert_eq!(reads(1), [false]);
+        for _ in 0..2 {
+            player.succeeded("iam:CreateRole", "1");
+            assert_eq!(reads(3), [true, true, false]);
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod iam;
 mod iam_roles;
 mod journal;
 pub(crate) mod memory;
+mod names;
 mod pages;
 pub(crate) mod recognise;
 pub(crate) mod refusal;

@@ -9,7 +9,7 @@ use super::recognise::Service;
 use super::refusal::Refusal;
 use super::{
     athena_queries, athena_workgroups, ec2_endpoints, ec2_routes, glue_databases, glue_jobs, glue_runs,
-    glue_tables, glue_tags, iam, iam_roles, pages, s3,
+    glue_tables, glue_tags, iam, iam_roles, names, pages, s3,
 };
 
 /// One subject on which AWS and the emulator differ.
@@ -30,6 +30,7 @@ pub(crate) trait Rule: Send + Sync {
 }
 
 const CATALOGUE: &[&dyn Rule] = &[
+    &names::CreatedNames,
     &iam_roles::Roles,
     &iam::RoleBirths,
     &glue_tags::GlueTags,

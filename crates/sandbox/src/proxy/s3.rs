@@ -17,14 +17,18 @@ const PUBLIC_ACCESS_BLOCK: &str = "<PublicAccessBlockConfiguration xmlns=\"http:
     <BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets>\
     </PublicAccessBlockConfiguration>";
 
-/// Bucket creation, lifecycle and encryption.
+/// Source: the reference of S3's `DeleteObjects`.
+const MOST_DELETED: usize = 1000;
+
+/// Bucket creation, batch deletes, lifecycle and encryption.
 pub(super) struct BucketSettings;
 
 #[async_trait]
 impl Rule for BucketSettings {
     fn covers(&self, service: Service, operation: &str) -> bool {
-        const OPERATIONS: [&str; 5] = [
+        const OPERATIONS: [&str; 6] = [
             "CreateBucket",
+            "DeleteObjects",
             "PutBucketTagging",
             "PutBucketLifecycleConfiguration",
             "GetBucketLifecycleConfiguration",
@@ -44,6 +48,12 @@ impl Rule for BucketSettings {
                     return Err(Refusal::new("BucketAlreadyOwnedByYou", text));
                 }
                 call.notes.insert("new", Value::Bool(!status.is_success()));
+            }
+            "DeleteObjects" => {
+                let root = Element::parse(&String::from_utf8_lossy(&call.body)).ok_or_else(malformed)?;
+                if root.children.iter().filter(|child| child.name == "Object").count() > MOST_DELETED {
+                    return Err(malformed());
+                }
             }
             "PutBucketTagging" => check_tags(&String::from_utf8_lossy(&call.body))?,
             "PutBucketLifecycleConfiguration" => check_lifecycle(&String::from_utf8_lossy(&call.body))?,

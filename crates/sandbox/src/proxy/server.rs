@@ -147,13 +147,19 @@ async fn respond(server: &Server, request: Request<Incoming>) -> Result<Response
         error: None,
         fault: None,
     };
-    let verdict = server.player().judge(&name, &signature.scope.account, mutating);
+    let player = server.player();
+    let verdict = player.judge(&name, &signature.scope.account, mutating);
     if !verdict.latency.is_zero() {
         tokio::time::sleep(verdict.latency).await;
     }
     record.fault = verdict.effect.as_ref().map(Effect::label);
     let outcome = act(server, found, signature, request, verdict.effect.as_ref(), &name).await;
     record.ms = (began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
+    // A call whose answer is lost has acted all the same.
+    let lost = matches!(verdict.effect, Some(Effect::Lost));
+    if lost || outcome.as_ref().is_ok_and(|(response, _)| response.status().is_success()) {
+        player.succeeded(&name, &record.account);
+    }
     if let Ok((response, error)) = &outcome {
         record.status = response.status().as_u16();
         record.error.clone_from(error);
@@ -240,8 +246,8 @@ async fn act(
             }
             Err(Cut)
         }
-        Some(Effect::Cut) => match outcome {
-            Ok((response, error)) => Ok((halved(response).await, error)),
+        Some(effect @ (Effect::Cut | Effect::Stall)) => match outcome {
+            Ok((response, error)) => Ok((halved(response, effect).await, error)),
             Err(cut) => Err(cut),
         },
         _ => outcome,
@@ -335,15 +341,21 @@ fn finish(answer: &Answer) -> (Response<Body>, Option<String>) {
     (response, error)
 }
 
-/// The beginning of an answer's body, then a broken connection.
-async fn halved(response: Response<Body>) -> Response<Body> {
+/// The beginning of an answer's body, then a broken connection, or silence.
+async fn halved(response: Response<Body>, effect: &Effect) -> Response<Body> {
     let (mut parts, mut body) = response.into_parts();
     let data = match body.frame().await {
         Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
         _ => Bytes::new(),
     };
     let first = Ok(Frame::data(data.slice(..data.len() / 2)));
-    let pieces = futures_util::stream::iter([first, Err(BoxError::from(Cut))]);
+    let stalls = matches!(effect, Effect::Stall);
+    let pieces = futures_util::stream::iter([first]).chain(futures_util::stream::once(async move {
+        if stalls {
+            std::future::pending::<()>().await;
+        }
+        Err(BoxError::from(Cut))
+    }));
     if !parts.headers.contains_key(http::header::CONTENT_LENGTH) {
         // Any length beyond what comes: the client must wait for more.
         parts.headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("1048576"));

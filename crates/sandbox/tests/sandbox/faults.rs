@@ -72,6 +72,73 @@ async fn a_cut_answer_breaks_in_the_middle_of_its_body() {
 }
 
 #[tokio::test]
+async fn a_stalled_answer_begins_and_never_ends() {
+    let (upstream, _proxy, aws) = with(vec![Fault::on("s3:*", Effect::Stall)]).await;
+    let read = aws.send(Method::GET, "/b/small", "s3", &[], "");
+    let ended = tokio::time::timeout(Duration::from_millis(500), read).await;
+    assert!(ended.is_err(), "{ended:?}");
+    assert_eq!(upstream.requests.load(Ordering::SeqCst), 1, "the call acted");
+}
+
+#[tokio::test]
+async fn a_service_is_throttled_and_fails_inside_in_its_own_words() {
+    let asks = |aws: Client| async move {
+        [
+            aws.s3(Method::PUT, "/b/k", "body").await.unwrap_err(),
+            aws.ec2("DescribeVpcs", &[]).await.unwrap_err(),
+            aws.iam("GetRole", &[("RoleName", "r")]).await.unwrap_err(),
+            aws.glue("GetTables", json!({ "DatabaseName": "d" })).await.unwrap_err(),
+            aws.athena("GetWorkGroup", json!({ "WorkGroup": "w" })).await.unwrap_err(),
+        ]
+    };
+    let said = |errors: [AwsError; 5]| errors.map(|error| (error.code, error.status));
+    let own = |all: [(&str, u16); 5]| all.map(|(code, status)| (code.to_owned(), status));
+    let (_upstream, _proxy, aws) = with(vec![Fault::on("*", Effect::Throttled)]).await;
+    assert_eq!(
+        said(asks(aws).await),
+        own([
+            ("SlowDown", 503),
+            ("RequestLimitExceeded", 503),
+            ("Throttling", 400),
+            ("ThrottlingException", 400),
+            ("TooManyRequestsException", 400),
+        ])
+    );
+    let (_upstream, _proxy, aws) = with(vec![Fault::on("*", Effect::Internal)]).await;
+    assert_eq!(
+        said(asks(aws).await),
+        own([
+            ("InternalError", 500),
+            ("InternalError", 500),
+            ("ServiceFailure", 500),
+            ("InternalServiceException", 500),
+            ("InternalServerException", 500),
+        ])
+    );
+    let busy = Effect::Error { code: "ServiceUnavailable".into(), message: None, status: None };
+    let (upstream, _proxy, aws) = with(vec![Fault::on("*", busy)]).await;
+    let five_o_three = ("ServiceUnavailable", 503);
+    assert_eq!(said(asks(aws).await), own([five_o_three; 5]));
+    assert_eq!(upstream.requests.load(Ordering::SeqCst), 0, "none of them acted");
+}
+
+#[tokio::test]
+async fn a_new_role_is_not_seen_by_so_many_reads() {
+    let unseen = Effect::Error { code: "NoSuchEntity".into(), message: None, status: Some(404) };
+    let fault = Fault::on("iam:GetRole", unseen).since("iam:CreateRole").times(2);
+    let faults = Faults { seed: 0, faults: vec![fault] };
+    let config = ProxyConfig { faults, ..ProxyConfig::default() };
+    let proxy = Proxy::start(crate::client::emulator().endpoint(), config).unwrap();
+    let aws = Client::new(proxy.endpoint(), &new_account());
+    aws.glue_role("etl").await.unwrap();
+    for _ in 0..2 {
+        let error = aws.iam("GetRole", &[("RoleName", "etl")]).await.unwrap_err();
+        assert_eq!((error.code.as_str(), error.status), ("NoSuchEntity", 404));
+    }
+    aws.iam("GetRole", &[("RoleName", "etl")]).await.unwrap();
+}
+
+#[tokio::test]
 async fn latency_delays_and_changes_nothing_else() {
     let (_upstream, _proxy, aws) = with(vec![Fault::on("*", Effect::Latency { ms: 80, jitter_ms: 0 })]).await;
     let began = Instant::now();

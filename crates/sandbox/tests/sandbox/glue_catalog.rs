@@ -143,3 +143,28 @@ async fn a_table_made_again_remembers_nothing_of_the_one_before() {
     aws.glue("CreateTable", create(Value::Null)).await.unwrap();
     assert_eq!(table(&aws, "t").await["Retention"], 0);
 }
+
+#[tokio::test]
+async fn a_batch_takes_no_more_than_awss_limit() {
+    let aws = with_database().await;
+    for (operation, member, most) in
+        [("BatchDeleteTable", "TablesToDelete", 100), ("BatchDeletePartition", "PartitionsToDelete", 25)]
+    {
+        let ask = |count: usize| {
+            let item = |n: usize| {
+                if member == "TablesToDelete" {
+                    json!(format!("t{n}"))
+                } else {
+                    json!({ "Values": [n.to_string()] })
+                }
+            };
+            let all: Vec<Value> = (0..count).map(item).collect();
+            aws.glue(operation, json!({ "DatabaseName": "db", "TableName": "t", member: all }))
+        };
+        let refused = ask(most + 1).await.unwrap_err();
+        assert_eq!(refused.code, "ValidationException", "{operation}");
+        assert!(refused.message.contains(&format!("less than or equal to {most}")), "{}", refused.message);
+        let taken = ask(most).await;
+        assert!(taken.as_ref().err().is_none_or(|error| error.code != "ValidationException"), "{taken:?}");
+    }
+}

@@ -11,6 +11,7 @@ mod glue_catalog;
 mod glue_jobs;
 mod iam;
 mod lifecycle;
+mod names;
 mod s3;
 mod sdk;
 mod streaming;

@@ -96,3 +96,54 @@ async fn calls_are_logged_by_operation_with_their_outcome() {
     );
     assert_eq!(calls[1].resource.as_deref(), Some(format!("{}/a/b", &bucket[1..]).as_str()));
 }
+
+#[tokio::test]
+async fn a_bucket_with_objects_or_versions_is_not_deleted() {
+    let aws = client();
+    let bucket = bucket(&aws);
+    aws.s3(Method::PUT, &bucket, "").await.unwrap();
+    aws.s3(Method::PUT, &format!("{bucket}/a"), "hello").await.unwrap();
+    let refused = aws.s3(Method::DELETE, &bucket, "").await.unwrap_err();
+    assert_eq!((refused.code.as_str(), refused.status), ("BucketNotEmpty", 409));
+    aws.s3(Method::DELETE, &format!("{bucket}/a"), "").await.unwrap();
+    aws.s3(Method::DELETE, &bucket, "").await.unwrap();
+
+    let on = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    aws.s3(Method::PUT, &bucket, "").await.unwrap();
+    aws.s3(Method::PUT, &format!("{bucket}?versioning"), on).await.unwrap();
+    aws.s3(Method::PUT, &format!("{bucket}/a"), "hello").await.unwrap();
+    aws.s3(Method::DELETE, &format!("{bucket}/a"), "").await.unwrap();
+    assert_eq!(aws.s3(Method::DELETE, &bucket, "").await.unwrap_err().code, "BucketNotEmpty");
+}
+
+#[tokio::test]
+async fn no_more_than_a_thousand_objects_go_at_once() {
+    let aws = client();
+    let bucket = bucket(&aws);
+    aws.s3(Method::PUT, &bucket, "").await.unwrap();
+    let delete = |count: usize| {
+        let keys: String = (0..count).map(|n| format!("<Object><Key>k{n}</Key></Object>")).collect();
+        format!("<Delete><Quiet>true</Quiet>{keys}</Delete>")
+    };
+    aws.s3(Method::POST, &format!("{bucket}?delete"), &delete(1000)).await.unwrap();
+    let refused = aws.s3(Method::POST, &format!("{bucket}?delete"), &delete(1001)).await.unwrap_err();
+    assert_eq!(refused.code, "MalformedXML");
+}
+
+#[tokio::test]
+async fn an_object_is_written_only_on_its_condition() {
+    let aws = client();
+    let target = format!("{}/a", bucket(&aws));
+    aws.s3(Method::PUT, &bucket(&aws), "").await.unwrap();
+    let put = |header: (&'static str, String), body: &'static str| {
+        let (aws, target) = (&aws, &target);
+        async move {
+            let headers = [(header.0, header.1.as_str())];
+            aws.send(Method::PUT, target, "s3", &headers, body).await.unwrap().0.as_u16()
+        }
+    };
+    assert_eq!(put(("if-none-match", "*".into()), "one").await, 200);
+    assert_eq!(put(("if-none-match", "*".into()), "two").await, 412);
+    assert_eq!(put(("if-match", "\"0123\"".into()), "two").await, 412);
+    assert_eq!(aws.s3(Method::GET, &target, "").await.unwrap(), "one");
+}
