@@ -8,13 +8,11 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::binary::said;
 use crate::census::Census;
-use crate::stage::{Stack, Stage};
+use crate::stage::{APPLY, DESTROY, Stack, Stage};
 use crate::{Form, figures};
 
 /// A kill takes two runs of the binary, which leave little of two processors.
 const SIDE_BY_SIDE: usize = 2;
-const APPLY: &[&str] = &["apply", "--yes"];
-const DESTROY: &[&str] = &["destroy", "--yes"];
 
 /// What is killed.
 #[derive(Clone, Copy, Debug)]

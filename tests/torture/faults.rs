@@ -1,1 +1,137 @@
+//! A fifth of all calls failing at random: throttled, failing inside, reset before they act, their answer lost or
+//! cut. What is done stays done, nothing is doubled, and running again comes to the same end.
 
+use std::process::Output;
+use std::sync::Arc;
+
+use lakeform_sandbox::{CallRecord, Effect, Fault, Faults};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::binary::said;
+use crate::census::Census;
+use crate::stage::{APPLY, DESTROY, Stack, Stage};
+use crate::{Form, figures};
+
+/// Most of a disturbed run is waiting.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Six ways to fail, one call in five in all.
+fn weather(seed: u64) -> Faults {
+    let busy = Effect::Error { code: "ServiceUnavailable".to_owned(), message: None, status: Some(503) };
+    let effects = [Effect::Throttled, Effect::Internal, busy, Effect::Reset, Effect::Lost, Effect::Cut];
+    // Each is tried by itself: 1 - (1 - p)^6 = 0.2.
+    let faults = effects.map(|effect| Fault::on("*", effect).with_probability(0.0365));
+    Faults { seed, faults: faults.into() }
+}
+
+/// What one seed came to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Toll {
+    calls: usize,
+    faults: usize,
+    /// Runs that ended in an error and were repeated.
+    errors: usize,
+}
+
+impl Toll {
+    fn add(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.faults += other.faults;
+        self.errors += other.errors;
+    }
+}
+
+/// A failed run says which operation failed, and how.
+fn assert_clear(output: &Output, when: &str) {
+    let said = said(output);
+    assert_eq!(output.status.code(), Some(1), "{when}: {said}");
+    let operation = ["s3", "iam", "sts", "ec2", "glue", "athena"]
+        .iter()
+        .any(|service| said.contains(&format!("`{service}:")));
+    let codes =
+        ["SlowDown", "Throttl", "RequestLimitExceeded", "TooManyRequests", "Internal", "ServiceFailure"];
+    let more = ["ServiceUnavailable", "connection", "Exists"];
+    let reason = codes.iter().chain(&more).any(|code| said.contains(code));
+    assert!(operation && reason, "{when}: an unclear error: {said}");
+}
+
+/// Runs a command in bad weather until it succeeds; after three errors the weather clears up.
+async fn weathered(stage: &Stage, arguments: &[&str], seed: u64) -> Toll {
+    let before = stage.proxy.calls().len();
+    let mut errors = 0;
+    loop {
+        let script =
+            if errors < 3 { weather(seed.wrapping_mul(31) + errors as u64) } else { Faults::default() };
+        stage.proxy.set_faults(script);
+        let output = stage.run(arguments).await;
+        let when = format!("seed {seed}, {arguments:?}, run {}", errors + 1);
+        if output.status.success() {
+            break;
+        }
+        assert!(errors < 3, "{when}: even undisturbed: {}", said(&output));
+        assert_clear(&output, &when);
+        errors += 1;
+    }
+    stage.proxy.set_faults(Faults::default());
+    let calls: Vec<CallRecord> = stage.proxy.calls().split_off(before);
+    let faults = calls.iter().filter(|call| call.fault.is_some()).count();
+    Toll { calls: calls.len(), faults, errors }
+}
+
+/// The end of an undisturbed apply, and of its destroy.
+async fn calm(stack: Stack) -> (Census, Census) {
+    let stage = Stage::new().await;
+    let desired = stage.put(stack);
+    let empty = stage.census(&desired).await;
+    stage.lab.settle(&desired).await;
+    (stage.census(&desired).await, empty)
+}
+
+async fn seed(stack: Stack, seed: u64, end: &Census, empty: &Census) -> Toll {
+    let stage = Stage::new().await;
+    let desired = stage.put(stack);
+    let mut toll = weathered(&stage, APPLY, seed).await;
+    let when = format!("seed {seed}");
+    // The census lists all there is: a second bucket, endpoint or query would be a line more.
+    stage.census(&desired).await.assert_same(end, &when);
+    stage.assert_settled(&desired, &when).await;
+    toll.add(weathered(&stage, DESTROY, seed).await);
+    stage.census(&desired).await.assert_same(empty, &format!("{when}, destroyed"));
+    toll
+}
+
+async fn seeds(stack: Stack, from: u64, number: u64) {
+    let (end, empty) = calm(stack).await;
+    let calm = Arc::new((end, empty));
+    let room = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+    let mut all = JoinSet::new();
+    let here = LocalSet::new();
+    for number in from..from + number {
+        let (calm, room) = (Arc::clone(&calm), Arc::clone(&room));
+        let one = async move {
+            let _room = room.acquire().await.expect("there is room");
+            seed(stack, number, &calm.0, &calm.1).await
+        };
+        all.spawn_local_on(one, &here);
+    }
+    let mut toll = Toll::default();
+    for one in here.run_until(all.join_all()).await {
+        toll.add(one);
+    }
+    assert!(toll.faults * 10 > toll.calls, "the weather was too good: {toll:?}");
+    figures("seeds with a fifth of all calls failing", usize::try_from(number).expect("few seeds"));
+    figures("calls in bad weather", toll.calls);
+    figures("faults injected", toll.faults);
+    figures("runs that ended in an error, and were repeated", toll.errors);
+}
+
+#[tokio::test]
+async fn the_stedi_lakehouse_in_bad_weather_comes_to_the_same_end() {
+    seeds(Stack::Stedi, 1, Form::asked().choose(1, 3, 25)).await;
+}
+
+#[tokio::test]
+async fn every_kind_in_bad_weather_comes_to_the_same_end() {
+    seeds(Stack::After, 1001, Form::asked().choose(1, 3, 25)).await;
+}

@@ -12,6 +12,8 @@ use crate::binary;
 use crate::census::{self, Census};
 use crate::lab::{Lab, emulator, new_account, outline};
 
+pub(crate) const APPLY: &[&str] = &["apply", "--yes"];
+pub(crate) const DESTROY: &[&str] = &["destroy", "--yes"];
 /// Longer than any test runs.
 const FOREVER_MS: u64 = 3_600_000;
 /// A loaded machine gets long to come to a change.
