@@ -8,6 +8,7 @@
 #[path = "../it/binary.rs"]
 mod binary;
 mod census;
+mod console;
 mod crash;
 mod faults;
 #[path = "../it/lab.rs"]

@@ -15,8 +15,7 @@ pub(crate) fn outcome(step: &Step, outcome: &Outcome) -> String {
         Outcome::Applied => paint(GOOD, &format!("{} {address}", done(step))),
         Outcome::Unneeded => format!("unneeded {address}: it was so already"),
         Outcome::Stale { what } => {
-            paint(CHANGED, &format!("stale {address}"))
-                + &format!(": changed since the plan: {}", escape(what))
+            paint(CHANGED, &format!("stale {address}")) + &format!(": {}", escape(what))
         }
         Outcome::Failed(error) => {
             paint(BAD, &format!("failed to {word} {address}")) + &format!(": {}", escape(&error.to_string()))

@@ -173,6 +173,12 @@ impl Player {
         Self { fitted: counters(), hit: counters(), armed, script }
     }
 
+    /// How many calls each fault has hit so far, in the script's order.
+    pub(crate) fn hits(&self) -> Vec<u64> {
+        let hits = self.hit.iter().zip(&self.script.faults);
+        hits.map(|(hit, fault)| hit.load(Ordering::Acquire).min(fault.times.unwrap_or(u64::MAX))).collect()
+    }
+
     /// Takes notice of a call that succeeded: what waits for it begins, from the start.
     pub(crate) fn succeeded(&self, name: &str, account: &str) {
         for (index, fault) in self.script.faults.iter().enumerate() {

@@ -144,6 +144,11 @@ impl ProxyHandle {
         self.server.set_faults(faults);
     }
 
+    /// How many calls each fault of the script has hit, those included that have not ended yet.
+    pub fn hits(&self) -> Vec<u64> {
+        self.server.hits()
+    }
+
     /// Stops listening and waits for the threads to end.
     pub fn shutdown(mut self) {
         self.stop();

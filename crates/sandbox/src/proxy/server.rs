@@ -56,6 +56,10 @@ impl Server {
         *self.faults.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Player::new(faults));
     }
 
+    pub(super) fn hits(&self) -> Vec<u64> {
+        self.player().hits()
+    }
+
     /// Ends every process of a job; the last thing the proxy does.
     pub(super) fn end_runs(&self) {
         if let Some(runs) = &self.cloud.runs {

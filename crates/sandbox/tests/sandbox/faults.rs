@@ -45,6 +45,7 @@ async fn an_object_is_throttled_twice_and_then_taken() {
     aws.s3(Method::PUT, "/b/k", "body").await.unwrap();
     assert_eq!(upstream.requests.load(Ordering::SeqCst), 1);
     assert_eq!(proxy.counts(), [("s3:PutObject".to_owned(), 3)].into());
+    assert_eq!(proxy.hits(), [2]);
 }
 
 #[tokio::test]
