@@ -7,7 +7,7 @@ export AWS_EC2_METADATA_DISABLED := true
 
 VENV := target/emulators
 
-.PHONY: demo test spark-tests lint fmt layers deny emulators docs ci
+.PHONY: demo test torture spark-tests lint fmt layers deny emulators docs ci
 
 demo: ## set up the sandbox, then build, run, prove and destroy the STEDI lakehouse
 	cargo build --package lakeform
@@ -17,6 +17,9 @@ test: emulators layers ## every test
 	python3 manifests/stedi/check_sample.py
 	source $(VENV)/env && cargo test --workspace
 	$(MAKE) spark-tests
+
+torture: emulators ## crashes at every call, faults, races: figures in a table; LAKEFORM_TORTURE=short for a sample
+	source $(VENV)/env && bash tests/torture/run.sh
 
 # Spark is installed where it is missing; the tests of awsglue then use the same one.
 SPARK_ENV := $(or $(LAKEFORM_SANDBOX_ENV),target/sandbox-env)

@@ -211,7 +211,7 @@ async fn a_step_ends_with_its_budget_and_says_what_was_tried() {
     let summary = apply_plan(&account, &plan).await;
     let [Outcome::Failed(error)] = summary.outcomes.as_slice() else { panic!("{summary:?}") };
     assert!(error.message.contains("gave up after 3 tries in "), "{error}");
-    assert!(error.message.contains("throttled 1×, unavailable 2×"), "{error}");
+    assert!(error.message.contains("cut off 1×, throttled 1×, unavailable 1×"), "{error}");
     assert_eq!(account.mutations(), 3);
 }
 

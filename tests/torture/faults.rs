@@ -3,6 +3,7 @@
 
 use std::process::Output;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use lakeform_model::Desired;
 use lakeform_sandbox::{CallRecord, Effect, Fault, Faults};
@@ -141,4 +142,30 @@ async fn the_stedi_lakehouse_in_bad_weather_comes_to_the_same_end() {
 #[tokio::test]
 async fn a_change_of_every_kind_in_bad_weather_comes_to_the_same_end() {
     seeds(&[Stack::Before, Stack::After], 1001, Form::asked().choose(1, 3, 25)).await;
+}
+
+#[tokio::test]
+async fn a_service_that_stays_busy_ends_its_step_in_time_and_nothing_else() {
+    // A step has two minutes, and they are real.
+    if Form::asked() != Form::Full {
+        return;
+    }
+    let stage = Stage::new().await;
+    let desired = stage.put(Stack::Before);
+    let busy = Fault::on("athena:CreateNamedQuery", Effect::Throttled);
+    stage.proxy.set_faults(Faults { seed: 0, faults: vec![busy] });
+    let began = Instant::now();
+    let output = stage.run(APPLY).await;
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(began.elapsed() < Duration::from_secs(170), "{:?}", began.elapsed());
+    for word in
+        ["failed to create query.q", "`athena:CreateNamedQuery`", "TooManyRequestsException", "gave up after"]
+    {
+        assert!(said.contains(word), "`{word}` is not told: {said}");
+    }
+    assert!(said.contains("13 applied, 1 failed"), "{said}");
+    stage.proxy.set_faults(Faults::default());
+    assert!(stage.run(APPLY).await.status.success());
+    stage.assert_settled(&desired, "a busy service").await;
 }

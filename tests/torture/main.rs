@@ -10,6 +10,7 @@ mod binary;
 mod census;
 mod console;
 mod crash;
+mod eventual;
 mod faults;
 #[path = "../it/lab.rs"]
 #[expect(dead_code, reason = "the other tests use more of it")]

@@ -26,7 +26,9 @@ async fn ready_to_change() -> Stage {
 }
 
 /// Runs them all, so many at a time.
-async fn side_by_side<F: Future<Output = ()> + 'static>(races: impl IntoIterator<Item = F>) -> usize {
+pub(crate) async fn side_by_side<F: Future<Output = ()> + 'static>(
+    races: impl IntoIterator<Item = F>,
+) -> usize {
     let (here, mut all, room) = (LocalSet::new(), JoinSet::new(), Arc::new(Semaphore::new(SIDE_BY_SIDE)));
     for race in races {
         let room = Arc::clone(&room);

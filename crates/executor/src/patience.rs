@@ -26,6 +26,8 @@ pub(crate) struct Patience {
     /// How often each code, or word for what has none, was the failure.
     failures: BTreeMap<String, usize>,
     exists: usize,
+    last: Option<CloudError>,
+    is_cut_off: bool,
 }
 
 impl Patience {
@@ -38,6 +40,8 @@ impl Patience {
             tries: 0,
             failures: BTreeMap::new(),
             exists: 0,
+            last: None,
+            is_cut_off: false,
         }
     }
 
@@ -48,17 +52,25 @@ impl Patience {
         attempt: impl Future<Output = Result<T, CloudError>>,
     ) -> Result<T, CloudError> {
         self.tries += 1;
-        let Some(until) = self.until else { return attempt.await };
-        tokio::time::timeout_at(until, attempt).await.unwrap_or_else(|_| {
-            Err(CloudError::new(Class::Unavailable, "lakeform:Apply", "it did not end in time"))
-        })
+        let (Some(until), Some(last)) = (self.until, &self.last) else { return attempt.await };
+        if let Ok(result) = tokio::time::timeout_at(until, attempt).await {
+            return result;
+        }
+        // What failed before says more than that the time is up.
+        self.is_cut_off = true;
+        Err(last.clone())
     }
 
     /// Takes a failure. How long to wait before the next try; `None` when there is none.
     pub(crate) fn take(&mut self, error: &CloudError) -> Option<Duration> {
         let now = Instant::now();
         let until = *self.until.get_or_insert(now + self.budget);
+        if self.is_cut_off {
+            *self.failures.entry("cut off".to_owned()).or_default() += 1;
+            return None;
+        }
         *self.failures.entry(word(error)).or_default() += 1;
+        self.last = Some(error.clone());
         self.exists += usize::from(error.class == Class::Exists);
         let again = error.class.is_retryable() || (error.class == Class::Exists && self.exists <= EXISTS);
         if !again || now + self.wait > until {

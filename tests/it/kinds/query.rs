@@ -3,8 +3,10 @@
 use aws_sdk_athena::types::NamedQuery;
 use lakeform_model::{BlockedBy, Desired};
 use lakeform_planner::PlanOptions;
+use lakeform_sandbox::{Effect, Fault, Faults, Proxy, ProxyConfig};
 
 use super::stage::{Stage, adopting};
+use crate::lab::{Lab, emulator, new_account};
 
 fn manifest(query: &str) -> String {
     format!("athena:\n  workgroups:\n    w: {{}}\n    v: {{}}\nqueries:\n  totals: {query}\n")
@@ -107,4 +109,23 @@ async fn more_queries_than_a_page_or_a_batch_holds_are_all_seen() {
     assert_eq!(stage.bring(&wanted).await, ["create query.totals"]);
     let plan = stage.plan(&wanted, &PlanOptions::default()).await;
     assert!(plan.is_empty());
+}
+
+#[tokio::test]
+async fn two_applies_at_once_make_one_query() {
+    let proxy = Proxy::start(emulator().endpoint(), ProxyConfig::default()).unwrap();
+    let lab = Lab::at(proxy.endpoint(), &new_account(), None).await;
+    let desired = lab.load(
+        "lakeform: 1\nstack: demo\nregion: us-east-1\nqueries:\n  totals: { sql: select 1, database: d }\n",
+    );
+    let plan = lab.plan(&desired, &PlanOptions::default()).await;
+    // Both have read again, and found none, before either makes one.
+    let pause = Effect::Latency { ms: 300, jitter_ms: 0 };
+    proxy.set_faults(Faults { seed: 0, faults: vec![Fault::on("athena:CreateNamedQuery", pause)] });
+    let (one, other) = tokio::join!(lab.apply(&plan), lab.apply(&plan));
+    assert!(one.is_success() && other.is_success(), "{one:?} {other:?}");
+    assert_eq!(proxy.counts()["athena:CreateNamedQuery"], 2);
+    let left = lab.cloud.athena().list_named_queries().work_group("primary").send().await.unwrap();
+    assert_eq!(left.named_query_ids().len(), 1);
+    assert!(lab.plan(&desired, &PlanOptions::default()).await.is_empty());
 }

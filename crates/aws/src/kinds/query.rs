@@ -340,6 +340,22 @@ fn groups(request: &SurveyRequest<'_>) -> BTreeSet<String> {
     groups
 }
 
+/// Two applies at once may both have found none and made one: names are not unique. Of those that carry the
+/// very mark everybody keeps the one with the first id, as [`choose`] does.
+async fn keep_one(cloud: &Cloud, target: &Target) -> Result<(), CloudError> {
+    let Some(mark) = &target.mark else { return Ok(()) };
+    let saved = saved_in(cloud, target.fields.text("workgroup").unwrap_or(PRIMARY)).await?;
+    let own = saved.into_iter().filter(|one| {
+        let found = split(one.description().unwrap_or_default()).1;
+        found.is_some_and(|found| found.stack == mark.stack && found.address == mark.address)
+    });
+    for surplus in own.skip(1) {
+        let request = cloud.athena().delete_named_query().set_named_query_id(surplus.named_query_id);
+        absent(request.send().await.named("athena:DeleteNamedQuery"))?;
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl Contact for Query {
     async fn resolve(&self, _cloud: &Cloud, mut wanted: Wanted) -> Result<Wanted, CloudError> {
@@ -411,8 +427,8 @@ impl Contact for Query {
             .work_group(text("workgroup"))
             .send()
             .await
-            .named("athena:CreateNamedQuery")
-            .map(drop)
+            .named("athena:CreateNamedQuery")?;
+        keep_one(cloud, target).await
     }
 
     /// One call writes all three texts, and the mark with them.
