@@ -166,6 +166,25 @@ async fn a_step_that_is_partly_done_already_is_finished() {
 }
 
 #[tokio::test]
+async fn what_another_apply_has_just_replaced_is_not_deleted() {
+    let account = Arc::new(MemoryAccount::default());
+    let vessel = |size: i64| desired([resource("vessel", "a", &[("size", size.into())])]);
+    let first = plan_of(&account, &vessel(1), &PlanOptions::default()).await;
+    apply_plan(&account, &first).await;
+    let plan = plan_of(&account, &vessel(2), &PlanOptions::default()).await;
+    assert_eq!(plan.tally().replace, 1);
+    assert!(apply_plan(&account, &plan).await.is_success());
+    let made = account.mutations();
+    // The same plan, made by another at the same time.
+    let summary = apply_plan(&account, &plan).await;
+    let [Outcome::Stale { what }, Outcome::Skipped { .. }] = summary.outcomes.as_slice() else {
+        panic!("{summary:?}")
+    };
+    assert!(what.contains("`size`"), "{what}");
+    assert_eq!(account.mutations(), made, "nothing was touched");
+}
+
+#[tokio::test]
 async fn an_adoption_does_not_overwrite_what_changed_between_two_tries() {
     let found =
         Present { identity: "a".to_owned(), ..present(&[("size", 1.into()), ("note", "old".into())]) };

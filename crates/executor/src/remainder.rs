@@ -2,8 +2,9 @@
 //! itself was to change may be finished. Anything else moved by another hand, and is not overwritten unseen.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
-use lakeform_model::{Change, Effect, FieldRule, Live, Merge, Present, Step, Value};
+use lakeform_model::{Change, Effect, FieldRule, Live, Merge, OnChange, Present, Step, Value};
 
 /// The differences that the step did not plan: each field has to have what it was planned on, or be done.
 pub(crate) fn moved<'a>(step: &Step, left: &'a [Change], rules: &[FieldRule]) -> Vec<&'a Change> {
@@ -27,9 +28,23 @@ pub(crate) fn only_moved_as_planned(step: &Step, now: &Present) -> bool {
     Live::Present(before).fingerprint() == step.basis
 }
 
+/// Fields that only a replacement changes and that are not as planned: it is another one by now, made by another
+/// apply, and not the one that is to go.
+pub(crate) fn replaced(step: &Step, now: &Present, rules: &[FieldRule]) -> Vec<&'static str> {
+    let Some(planned) = &step.live else { return Vec::new() };
+    let fixed = rules.iter().filter(|rule| rule.on_change == OnChange::Replace).map(|rule| rule.path);
+    fixed
+        .filter(|path| match (planned.fields.get(path), now.fields.get(path)) {
+            (Some(then), Some(now)) => then != now,
+            // Not every read shows every field.
+            (_, _) => false,
+        })
+        .collect()
+}
+
 /// The paths, for people: `` `timeout`, `tags.team` ``.
-pub(crate) fn names(changes: &[&Change]) -> String {
-    changes.iter().map(|change| format!("`{}`", change.path)).collect::<Vec<_>>().join(", ")
+pub(crate) fn names(paths: impl IntoIterator<Item = impl Display>) -> String {
+    paths.into_iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a difference is the planned one, or a part of it.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::apply::Stop;
 use crate::events::{Event, Outcome};
 use crate::patience::Patience;
-use crate::remainder::{moved, names, only_moved_as_planned};
+use crate::remainder::{moved, names, only_moved_as_planned, replaced};
 
 /// Runs one step.
 pub(crate) struct Runner {
@@ -117,11 +117,14 @@ impl Runner {
         if step.removes() {
             let planned = step.live.as_ref().and_then(|live| live.mark.as_ref()).map(|mark| mark.adopted);
             let same = present.mark.as_ref().map(|mark| mark.adopted) == planned;
-            return if ours && same {
-                Decision::Delete(present)
-            } else {
-                Decision::Stale("it changed hands".to_owned())
-            };
+            if !(ours && same) {
+                return Decision::Stale("it changed hands".to_owned());
+            }
+            let replaced = replaced(step, &present, self.rules);
+            if !replaced.is_empty() {
+                return Decision::Stale(format!("it was replaced since it was planned: {}", names(replaced)));
+            }
+            return Decision::Delete(present);
         }
         if as_planned && !touched && matches!(step.action, Action::Update | Action::Adopt) {
             return Decision::Update(present, step.changes.clone());
@@ -155,7 +158,11 @@ impl Runner {
         if go_on {
             return Decision::Update(present, changes);
         }
-        let what = if moved.is_empty() { String::new() } else { format!(": {}", names(&moved)) };
+        let what = if moved.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", names(moved.iter().map(|change| &change.path)))
+        };
         Decision::Stale(format!("it changed since it was planned{what}"))
     }
 }
