@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test takes for granted fails the test")]
 
 mod binary;
+mod cases;
 mod catalog;
 mod executor;
 mod fields;

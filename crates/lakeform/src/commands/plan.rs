@@ -56,7 +56,7 @@ pub(crate) async fn run(args: &PlanArgs, context: &Context, ui: &mut Ui) -> Resu
     };
     let (plan, desired) = if let Some(live) = &args.live {
         let recorded = Recorded::read(live, context.kinds)?;
-        (plan_recorded(&recorded, &offline.desired, context, &options).await, offline.desired)
+        (plan_recorded(&recorded, &offline.desired, context, &options).await?, offline.desired)
     } else {
         let session = context.connect(offline, ui).await?;
         let plan = make_plan(&session, context, &options).await?;

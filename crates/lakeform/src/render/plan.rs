@@ -155,7 +155,7 @@ fn why(why: &Why) -> Option<String> {
 
 fn finding_lines(finding: &Finding, line: &mut impl FnMut(String)) {
     let Finding { code, deny, address: _, text, hint } = finding;
-    let word = if *deny { paint(BAD, "refused") } else { paint(CHANGED, "warning") };
+    let word = if *deny { paint(BAD, "objection") } else { paint(CHANGED, "warning") };
     line(format!("      {word} [{code}] {}", escape(text)));
     if let Some(hint) = hint {
         line(format!("      {} {}", paint(NOTE, "hint:"), escape(hint)));
