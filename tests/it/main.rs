@@ -11,6 +11,7 @@ mod kinds;
 mod lab;
 mod life;
 mod properties;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;

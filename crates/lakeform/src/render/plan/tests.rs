@@ -134,6 +134,7 @@ fn shown(plan_to_show: &Plan, checks: &[&'static str]) -> String {
     let view = View {
         kinds: vec!["bucket", "role", "database", "table", "job"],
         whole: false,
+        destroy: false,
         checks: checks.to_vec(),
     };
     anstream::adapter::strip_str(&plan(plan_to_show, &view)).to_string()
