@@ -10,6 +10,7 @@ mod fields;
 mod kinds;
 mod lab;
 mod life;
+mod proof;
 mod properties;
 mod trouble;
 
