@@ -13,9 +13,9 @@ mod survey;
 
 use async_trait::async_trait;
 use lakeform_model::{
-    Change, Class, CloudError, Draft, Entry, FieldRule, Force, Holds, Inventory, Key, Kind, Literal, Merge,
-    Need, OnChange, Place, Present, Purpose, Resource, Scope, Shape, Show, Survey, SurveyRequest, Target,
-    TextRule,
+    Change, Class, CloudError, Draft, Entry, Facts, FieldRule, Force, Holds, Inventory, Key, Kind, Literal,
+    Merge, Need, OnChange, Place, Present, Purpose, Resource, Scope, Shape, Show, Survey, SurveyRequest,
+    Target, TextRule,
 };
 
 use super::database;
@@ -173,33 +173,21 @@ const RULES: &[FieldRule] = &[
 ];
 
 impl Kind for Table {
-    fn name(&self) -> &'static str {
-        "table"
-    }
-
-    fn place(&self) -> &'static [&'static str] {
-        &["databases", "*", "tables"]
-    }
-
-    fn shape(&self) -> Shape {
-        Shape::Object(KEYS)
-    }
-
-    fn rules(&self) -> &'static [FieldRule] {
-        RULES
+    fn facts(&self) -> &'static Facts {
+        &Facts {
+            name: "table",
+            place: &["databases", "*", "tables"],
+            shape: Shape::Object(KEYS),
+            rules: RULES,
+            holds: Holds::Configuration,
+            about: "A table of the Glue Data Catalog: columns, format and location of data in S3.",
+            beside: &[],
+        }
     }
 
     /// The data is in S3 and stays there: what a table holds is configuration. Registered partitions go with it
     /// and can be registered again, so the inventory names them and asks for no permission; the pointer to the
     /// rows of an Iceberg table cannot be had again from the manifest, so there it does.
-    fn holds(&self) -> Holds {
-        Holds::Configuration
-    }
-
-    fn about(&self) -> &'static str {
-        "A table of the Glue Data Catalog: columns, format and location of data in S3."
-    }
-
     fn identity(&self, entry: &Entry<'_>) -> String {
         format!("{}/{}", decode::database(entry), entry.name().to_lowercase())
     }
