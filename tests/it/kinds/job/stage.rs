@@ -67,7 +67,7 @@ impl Stage {
 
     /// The jobs, planned by themselves, and every problem as `level: message (hint)`.
     pub(super) fn decode(&self, jobs: &str) -> (Desired, Vec<String>) {
-        let jobs: String = jobs.lines().map(|line| format!("  {line}\n")).collect();
+        let jobs = jobs.lines().map(|line| format!("  {line}\n")).collect::<Vec<_>>().concat();
         let manifest = AROUND.replace("BUCKET", &self.bucket) + &jobs;
         self.lab.write("lakeform.yaml", manifest);
         let folder = self.lab.folder.path();
