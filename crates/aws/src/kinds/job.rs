@@ -82,7 +82,7 @@ impl Kind for Job {
     fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
         let Some(resource) = resource else {
             // With tags to filter by, it is asked of no job in particular.
-            let find = Need::anywhere(["glue:ListJobs"]);
+            let find = Need::anywhere(["glue:ListJobs", "glue:GetJobs"]);
             return if purpose == Purpose::Plan { vec![find] } else { Vec::new() };
         };
         let job = [place.arn("glue", &format!("job/{}", resource.identity))];
@@ -92,7 +92,7 @@ impl Kind for Job {
         let stop = resource.permissions.force_destroy.then_some("glue:BatchStopJobRun");
         match purpose {
             Purpose::Plan => {
-                let read = ["glue:BatchGetJobs", "glue:GetTags", "glue:GetJobRuns"];
+                let read = ["glue:GetJob", "glue:GetTags", "glue:GetJobRuns"];
                 let mut needs = vec![Need::new(read, job)];
                 if let Some((bucket, key)) = script {
                     needs.push(Need::new(["s3:ListBucket"], [bucket]));
@@ -102,7 +102,6 @@ impl Kind for Job {
             }
             Purpose::Apply => {
                 let write = [
-                    "glue:GetJob",
                     "glue:CreateJob",
                     "glue:UpdateJob",
                     "glue:DeleteJob",
