@@ -211,8 +211,7 @@ async fn five_jobs_cost_one_call_each_and_three_for_all() {
     stage.proxy.as_ref().unwrap().forget_calls();
     assert_eq!(stage.changes(&jobs).await, Vec::<String>::new());
     let counts = stage.counts();
-    let expected =
-        [("glue:GetJobs", 1), ("glue:GetTags", 5), ("glue:ListJobs", 1), ("s3:ListObjectsV2", 1)];
+    let expected = [("glue:GetJobs", 1), ("glue:GetTags", 5), ("glue:ListJobs", 1), ("s3:ListObjectsV2", 1)];
     assert_eq!(counts, expected.map(|(name, count)| (name.to_owned(), count)).into());
 }
 

@@ -67,26 +67,28 @@ pub(super) async fn get(
     }
     let mut jobs: HashMap<String, Result<Option<GlueJob>, CloudError>> =
         names.iter().map(|name| ((*name).to_owned(), Ok(None))).collect();
-    let mut pages = cloud.glue.get_jobs().into_paginator().page_size(PAGE).send();
-    while let Some(page) = pages.next().await {
-        match page.named("glue:GetJobs") {
-            Ok(page) => {
-                for job in page.jobs.unwrap_or_default() {
-                    if let Some(wanted) = jobs.get_mut(job.name().unwrap_or_default()) {
-                        *wanted = Ok(Some(job));
-                    }
+    match all(cloud).await {
+        Ok(there) => {
+            for job in there {
+                if let Some(wanted) = jobs.get_mut(job.name().unwrap_or_default()) {
+                    *wanted = Ok(Some(job));
                 }
-            }
-            // What the other pages hold is unknown: nothing is absent any more.
-            Err(error) => {
-                for job in jobs.values_mut().filter(|job| matches!(job, Ok(None))) {
-                    *job = Err(error.clone());
-                }
-                break;
             }
         }
+        // What the list would have held is unknown: nothing is absent.
+        Err(error) => jobs.values_mut().for_each(|job| *job = Err(error.clone())),
     }
     jobs
+}
+
+/// The definitions of all jobs of the account.
+pub(super) async fn all(cloud: &Cloud) -> Result<Vec<GlueJob>, CloudError> {
+    let mut pages = cloud.glue.get_jobs().into_paginator().page_size(PAGE).send();
+    let mut jobs = Vec::new();
+    while let Some(page) = pages.next().await {
+        jobs.extend(page.named("glue:GetJobs")?.jobs.unwrap_or_default());
+    }
+    Ok(jobs)
 }
 
 async fn get_one(cloud: &Cloud, name: &str) -> Result<Option<GlueJob>, CloudError> {

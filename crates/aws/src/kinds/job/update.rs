@@ -174,7 +174,11 @@ pub(super) async fn stop(cloud: &Cloud, name: &str, runs: &[JobRun]) -> Result<(
     let ids: Vec<&str> = runs.iter().filter(stoppable).filter_map(JobRun::id).collect();
     let mut refused = Vec::new();
     for chunk in ids.chunks(STOPS) {
-        let request = cloud.glue.batch_stop_job_run().job_name(name).set_job_run_ids(Some(chunk.iter().map(|id| (*id).to_owned()).collect()));
+        let request = cloud
+            .glue
+            .batch_stop_job_run()
+            .job_name(name)
+            .set_job_run_ids(Some(chunk.iter().map(|id| (*id).to_owned()).collect()));
         let answer = request.send().await.named("glue:BatchStopJobRun")?;
         refused.extend(answer.errors.unwrap_or_default());
     }
