@@ -4,6 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_glue::operation::get_databases::GetDatabasesOutput;
+use aws_sdk_glue::operation::get_jobs::GetJobsOutput;
+use aws_sdk_glue::operation::get_tables::GetTablesOutput;
 use lakeform_aws::Cloud;
 use lakeform_aws::kinds::KINDS;
 use lakeform_executor::survey;
@@ -80,18 +83,20 @@ async fn listed(cloud: &Cloud) -> Vec<String> {
     }
     let databases = cloud.glue().get_databases().into_paginator().send();
     let databases = databases.collect::<Result<Vec<_>, _>>().await.expect("databases are listed");
-    for database in databases.iter().flat_map(|page| page.database_list()) {
+    for database in databases.iter().flat_map(GetDatabasesOutput::database_list) {
         lines.push(format!("database {}", database.name()));
         let tables = cloud.glue().get_tables().database_name(database.name()).into_paginator().send();
         let tables = tables.collect::<Result<Vec<_>, _>>().await.expect("tables are listed");
-        for table in tables.iter().flat_map(|page| page.table_list()) {
+        for table in tables.iter().flat_map(GetTablesOutput::table_list) {
             lines.push(format!("table {}.{}", database.name(), table.name()));
         }
     }
     let jobs = cloud.glue().get_jobs().into_paginator().send();
     let jobs = jobs.collect::<Result<Vec<_>, _>>().await.expect("jobs are listed");
     lines.extend(
-        jobs.iter().flat_map(|page| page.jobs()).map(|job| format!("job {}", job.name().unwrap_or_default())),
+        jobs.iter()
+            .flat_map(GetJobsOutput::jobs)
+            .map(|job| format!("job {}", job.name().unwrap_or_default())),
     );
     lines
 }
@@ -129,7 +134,7 @@ fn flatten(path: &str, value: &Value, lines: &mut Vec<String>) {
                 match (key.as_str(), value) {
                     ("handle", _) => {}
                     ("managed", Value::Array(hashes)) => {
-                        lines.push(format!("{path}.managed: {}", hashes.len()))
+                        lines.push(format!("{path}.managed: {}", hashes.len()));
                     }
                     _ => flatten(&format!("{path}.{key}"), value, lines),
                 }

@@ -135,6 +135,6 @@ async fn a_destroy_killed_at_any_change_leaves_nothing() {
 #[tokio::test]
 async fn a_change_of_every_kind_killed_at_any_change_costs_nothing() {
     Act { name: "change", given: Some(Stack::Before), stack: Stack::After, arguments: APPLY }
-        .torture(2, 8)
+        .torture(1, 8)
         .await;
 }

@@ -106,7 +106,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 #[test]
 fn generated_stacks_killed_at_every_call_converge() {
-    let cases = Form::asked().choose(100, 1_500, 10_000);
+    let cases = Form::asked().choose(50, 1_500, 10_000);
     let (stacks, points) = (Cell::new(0), Cell::new(0));
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(&(stack(), stack()), |(first, second)| {

@@ -129,3 +129,28 @@ async fn two_applies_at_once_make_one_query() {
     assert_eq!(left.named_query_ids().len(), 1);
     assert!(lab.plan(&desired, &PlanOptions::default()).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_query_that_goes_between_its_list_and_its_read_is_gone() {
+    let proxy = Proxy::start(emulator().endpoint(), ProxyConfig::default()).unwrap();
+    let lab = Lab::at(proxy.endpoint(), &new_account(), None).await;
+    let athena = lab.cloud.athena();
+    let theirs = athena.create_named_query().name("theirs").database("d").query_string("select 1");
+    let id = theirs.send().await.unwrap().named_query_id.unwrap();
+    let desired = lab.load(
+        "lakeform: 1\nstack: demo\nregion: us-east-1\nqueries:\n  totals: { sql: select 1, database: d }\n",
+    );
+    let pause = Effect::Latency { ms: 500, jitter_ms: 0 };
+    let fault = Fault::on("athena:BatchGetNamedQuery", pause).times(1);
+    proxy.set_faults(Faults { seed: 0, faults: vec![fault] });
+    let delete = async {
+        while proxy.hits() != [1] {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        athena.delete_named_query().named_query_id(id).send().await.unwrap();
+    };
+    let options = PlanOptions::default();
+    let (plan, ()) = tokio::join!(lab.plan(&desired, &options), delete);
+    assert!(plan.blocked.is_empty(), "{:?}", plan.blocked);
+    assert_eq!(plan.tally().create, 1);
+}

@@ -213,15 +213,38 @@ fn join(text: &str, mark: Option<&Mark>) -> String {
     if text.is_empty() { line } else { format!("{text}\n{line}") }
 }
 
-/// Every saved query of a workgroup: its ids by pages of 50, then what they are, 50 at a time.
+/// Every saved query of a workgroup. One that is deleted between the list and its read cannot be read, and in
+/// which words AWS says so is not written down: it is gone when another list does not show it any more.
 pub(super) async fn saved_in(cloud: &Cloud, group: &str) -> Result<Vec<NamedQuery>, CloudError> {
+    let mut ids = ids_in(cloud, group).await?;
+    loop {
+        let error = match read_all(cloud, &ids).await {
+            Ok(all) => return Ok(all),
+            Err(error) => error,
+        };
+        let now = ids_in(cloud, group).await?;
+        let left: BTreeSet<String> = ids.intersection(&now).cloned().collect();
+        if left.len() == ids.len() {
+            return Err(error);
+        }
+        ids = left;
+    }
+}
+
+/// The ids of a workgroup's queries, by pages of 50.
+async fn ids_in(cloud: &Cloud, group: &str) -> Result<BTreeSet<String>, CloudError> {
     let request = cloud.athena().list_named_queries().work_group(group).max_results(50);
     let mut pages = request.into_paginator().send();
-    let mut ids: BTreeSet<String> = BTreeSet::new();
+    let mut ids = BTreeSet::new();
     while let Some(page) = pages.next().await {
         ids.extend(page.named("athena:ListNamedQueries")?.named_query_ids.unwrap_or_default());
     }
-    let ids: Vec<String> = ids.into_iter().collect();
+    Ok(ids)
+}
+
+/// What they are, 50 at a time, in the order of their ids.
+async fn read_all(cloud: &Cloud, ids: &BTreeSet<String>) -> Result<Vec<NamedQuery>, CloudError> {
+    let ids: Vec<String> = ids.iter().cloned().collect();
     let batches: Vec<Vec<String>> = ids.chunks(BATCH_SIZE).map(<[String]>::to_vec).collect();
     let mut all = Vec::new();
     for batch in each(batches, |batch| read_batch(cloud, batch)).await {

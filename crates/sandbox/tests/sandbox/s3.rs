@@ -122,7 +122,8 @@ async fn no_more_than_a_thousand_objects_go_at_once() {
     let bucket = bucket(&aws);
     aws.s3(Method::PUT, &bucket, "").await.unwrap();
     let delete = |count: usize| {
-        let keys: String = (0..count).map(|n| format!("<Object><Key>k{n}</Key></Object>")).collect();
+        let keys: Vec<String> = (0..count).map(|n| format!("<Object><Key>k{n}</Key></Object>")).collect();
+        let keys = keys.concat();
         format!("<Delete><Quiet>true</Quiet>{keys}</Delete>")
     };
     aws.s3(Method::POST, &format!("{bucket}?delete"), &delete(1000)).await.unwrap();
