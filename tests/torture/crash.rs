@@ -14,6 +14,9 @@ use crate::{Form, figures};
 /// A kill takes two runs of the binary, which leave little of two processors.
 const SIDE_BY_SIDE: usize = 2;
 
+/// So many changes fewer than another an act may make.
+const FEWER: u64 = 5;
+
 /// What is killed.
 #[derive(Clone, Copy, Debug)]
 struct Act {
@@ -61,11 +64,12 @@ impl Act {
         (end, made)
     }
 
-    /// The act killed after so many changes, done again, and undone.
-    async fn killed(self, after: u64, end: &Census) {
+    /// The act killed after so many changes, done again, and undone; whether it came so far. What runs side by side
+    /// may save a change: of jobs that share a script, the first brings it.
+    async fn killed(self, after: u64, end: &Census) -> bool {
         let when = format!("{} killed after change {after}", self.name);
         let (stage, empty) = self.stage().await;
-        assert!(stage.kill_after(after, self.arguments).await, "{when}: it made fewer changes");
+        let came = stage.kill_after(after, self.arguments).await;
         let output = stage.run(self.arguments).await;
         assert!(output.status.success(), "{when}: {}", said(&output));
         let desired = stage.put(self.stack);
@@ -79,6 +83,7 @@ impl Act {
             assert!(summary.is_success(), "{when}: {summary:#?}");
             stage.census(&desired).await.assert_same(&empty, &format!("{when}, destroyed"));
         }
+        came
     }
 
     /// Kills at every change, or at so many spread over all.
@@ -94,12 +99,14 @@ impl Act {
             let (point, end, room) = (*point, Arc::clone(&end), Arc::clone(&room));
             let kill = async move {
                 let _room = room.acquire().await.expect("there is room");
-                self.killed(point, &end).await;
+                self.killed(point, &end).await
             };
             all.spawn_local_on(kill, &here);
         }
-        here.run_until(all.join_all()).await;
-        figures(&format!("kill points of {}", self.name), points.len());
+        let came = here.run_until(all.join_all()).await.into_iter().filter(|came| *came).count();
+        let sure = points.iter().filter(|point| **point + FEWER <= changes).count();
+        assert!(came >= sure, "{}: only {came} of {points:?} came", self.name);
+        figures(&format!("kill points of {}", self.name), came);
     }
 }
 
