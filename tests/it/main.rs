@@ -2,11 +2,14 @@
 
 mod binary;
 mod cases;
+mod escapes;
 mod executor;
 mod fields;
+mod files;
 mod kinds;
 mod lab;
 mod properties;
+mod saved_plans;
 
 use std::sync::Arc;
 use std::time::Duration;
