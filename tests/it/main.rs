@@ -4,12 +4,15 @@
 
 mod binary;
 mod catalog;
+mod escapes;
 mod executor;
 mod fields;
+mod files;
 mod kinds;
 mod lab;
 mod life;
 mod properties;
+mod saved_plans;
 
 use std::sync::Arc;
 use std::time::Duration;

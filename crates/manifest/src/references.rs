@@ -60,6 +60,9 @@ impl Basics {
     }
 }
 
+/// The most bytes of the manifest and the texts it names, values put in: one large file may be named often.
+const MOST_SOURCES: usize = 128 * 1024 * 1024;
+
 /// What is known of an entry before it is decoded.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
@@ -137,6 +140,12 @@ impl Names for Entries<'_> {
         text: String,
         diagnostics: &mut Diagnostics,
     ) -> Option<(FileId, String, BTreeSet<Address>)> {
+        let held: usize = self.sources.borrow().0.iter().map(|source| source.text.len()).sum();
+        if held + text.len() > MOST_SOURCES {
+            let message = format!("the files of this manifest hold more than {MOST_SOURCES} bytes");
+            diagnostics.error(None, message);
+            return None;
+        }
         let file = self.sources.borrow_mut().add(name, text.clone());
         let before = diagnostics.0.len();
         let place = |range: Range<usize>| Span { file, start: range.start, end: range.end };

@@ -20,6 +20,7 @@ mod plan;
 mod rule;
 mod schema;
 mod scope;
+mod terminal;
 mod value;
 
 pub use account::{Account, Force, Survey, SurveyRequest, Target, Wanted};
@@ -38,4 +39,5 @@ pub use plan::{Action, Blocked, BlockedBy, Finding, Phase, Plan, Step, Tally, Wh
 pub use rule::{FieldRule, Literal, Merge, OnChange, Show, Unset};
 pub use schema::{Key, Shape, TextCheck, TextRule};
 pub use scope::{Names, Scope};
+pub use terminal::is_obeyed;
 pub use value::{FieldPath, Fields, Pointer, Value};

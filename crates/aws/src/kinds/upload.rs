@@ -212,6 +212,12 @@ fn chosen(node: &Node, from: &Node, scope: &mut Scope<'_>) -> Option<Vec<LocalFi
 
 fn check_file(from: &Node, key: &str, file: &LocalFile, scope: &mut Scope<'_>) {
     let name = file.relative.escape_debug().to_string();
+    // S3 takes such a key, but its XML listings cannot carry it. Source: the object key rules of the S3 user guide.
+    if key.chars().any(char::is_control) {
+        scope
+            .error(from, format!("the name of `{name}` holds control characters"))
+            .hint("rename the file, or leave it out with `exclude`");
+    }
     if key.len() > LONGEST_KEY {
         scope.error(from, format!("the key of `{name}` is longer than 1,024 bytes"));
     }
