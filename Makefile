@@ -26,6 +26,10 @@ spark-tests: ## Glue jobs on a real Spark; needs Java 17
 	PYTHONPATH=crates/sandbox/python PYTHONDONTWRITEBYTECODE=1 $(SPARK_ENV)/venv-spark/bin/python \
 	  -W ignore::ResourceWarning -m unittest discover --buffer -s crates/sandbox/python/tests -t crates/sandbox/python
 
+plan-%: ## the plan of one folder in tests/cases, as a user sees it
+	cargo build --quiet --package lakeform
+	cd tests/cases/$* && $(CURDIR)/target/debug/lakeform plan --live live.yaml $$(cat args 2>/dev/null)
+
 emulators: $(VENV)/env ## the second emulator; the first is installed by the tests that use it
 
 $(VENV)/env: tests/requirements-moto.txt

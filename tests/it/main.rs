@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test takes for granted fails the test")]
 
 mod binary;
+mod cases;
 mod catalog;
 mod escapes;
 mod executor;
@@ -13,6 +14,7 @@ mod lab;
 mod life;
 mod properties;
 mod saved_plans;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use lakeform_model::{Address, Diagnostics, Key, Kind, Kinds, Level, Node, NodeValue, Shape, TextRule};
+use lakeform_model::{
+    Address, Diagnostic, Diagnostics, Key, Kind, Kinds, Level, Node, NodeValue, Shape, Span, TextRule,
+};
 
 use crate::validate;
 
@@ -241,6 +243,31 @@ fn is_unresolved(node: &Node) -> bool {
     node.unresolved
         || node.items().iter().any(is_unresolved)
         || node.entries().iter().any(|(key, node)| key.unresolved || is_unresolved(node))
+}
+
+/// Of what a kind says of an entry that is not sound, leaves what does not follow from the problems reported
+/// already: what lies in the value of a key that none of them lies in.
+pub(crate) fn keep_independent(node: &Node, reported: &[Diagnostic], heard: &mut Diagnostics) {
+    let is_within = |outer: Span, inner: Span| {
+        outer.file == inner.file && outer.start <= inner.start && inner.end <= outer.end
+    };
+    let tells = |value: &Node, diagnostic: &Diagnostic| {
+        diagnostic.span.is_some_and(|span| is_within(value.span, span))
+    };
+    let independent: Vec<&Node> = node
+        .entries()
+        .iter()
+        .filter(|(key, value)| {
+            !is_unresolved(value)
+                && !reported.iter().any(|diagnostic| tells(value, diagnostic) || tells(key, diagnostic))
+        })
+        .map(|(_, value)| value)
+        .collect();
+    heard.0.retain(|diagnostic| {
+        // What lies in another file was read because a sound key names it.
+        diagnostic.span.is_some_and(|span| span.file != node.span.file)
+            || independent.iter().any(|value| tells(value, diagnostic))
+    });
 }
 
 /// The addresses that an entry's `depends_on` names; unknown ones are reported.

@@ -217,6 +217,8 @@ checks:
             "8:40: there is no variable `m` (did you mean `var.n`?)",
             "12:11: there is no crate `q` (did you mean `crate.a`?)",
             "14:14: `book.top.one` needs `title` (What it says on the back.)",
+            "14:23: there is no crate `e` (did you mean `a`?)",
+            "14:39: there is no resource `crate.z` (did you mean `crate.a`?)",
             "16:3: the check `c` needs `sql` (or `file`, the path of a file with it)",
             "16:16: `>= many` is no comparison with a number (write it like `\">= 1\"`)",
         ],
