@@ -1,14 +1,20 @@
 //! Sizes and shapes that would take a reader's memory or time, each once. A reader that is not bounded hangs here
 //! or is ended by the system.
 
-use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Output};
 
 use lakeform_aws::kinds::KINDS;
 use lakeform_manifest::{Folder, LoadOptions, Loaded, load};
+use lakeform_tests::binary;
 
 use crate::manifest::holds;
 
 const HEAD: &str = "lakeform: 1\nstack: fuzz\nregion: us-east-1\n";
+
+/// What one manifest may take of the system, whatever it says.
+const MEBIBYTES: usize = 2048;
+const SECONDS: usize = 20;
 
 fn loaded(folder: &tempfile::TempDir) -> Loaded {
     let options = LoadOptions { path: folder.path().join("lakeform.yaml"), ..LoadOptions::default() };
@@ -44,36 +50,122 @@ fn a_definition_far_too_large_is_refused_unread() {
     }
 }
 
+/// Lines made of their numbers.
+fn list(number: usize, line: impl Fn(usize) -> String) -> String {
+    (0..number).map(line).collect()
+}
+
+/// Manifests of very much of one thing, by what it is; `part` makes them so many times smaller.
+fn floods(part: usize) -> Vec<(&'static str, String)> {
+    let many = |number: usize| number / part;
+    let buckets = list(many(20_000), |n| format!("  b{n}: {{}}\n"));
+    let wrong = list(many(20_000), |n| format!("  b{n}: {{ nmae: x, name: '${{bucket.z{n}}}' }}\n"));
+    let chain = list(many(5_000), |n| format!("  b{}: {{ depends_on: [bucket.b{n}] }}\n", n + 1));
+    let names = list(many(300_000), |n| format!("${{bucket.y{n}}}"));
+    let table =
+        |n: usize| format!("      t{n}: {{ location: 's3://b{n}/', format: json, columns: {{ a: int }} }}\n");
+    let tables = list(many(10_000), table);
+    let keyed =
+        list(many(10_000), |n| format!("  j{n}: {{ script: s{n}.py, role: nobody, reads: [a.b{n}] }}\n"));
+    let uploads = list(many(8_000), |n| format!("  u{n}: {{ from: lakeform.yaml, to: 's3://b/{n}/' }}\n"));
+    let bucket_names = list(many(60_000), |n| format!("bucket-{n}, "));
+    let columns = list(many(40_000), |n| format!("c{n}: int, "));
+    let queries = list(many(10_000), |n| format!("    q{n}: {{ sql: select 1 }}\n"));
+    let endless = |text: &str, number: usize| text.repeat(many(number));
+    vec![
+        ("buckets", format!("{HEAD}buckets:\n{buckets}")),
+        ("mistakes", format!("{HEAD}buckets:\n{wrong}")),
+        ("unknown keys", format!("{HEAD}{}", list(many(30_000), |n| format!("k{n}: 1\n")))),
+        ("a chain", format!("{HEAD}buckets:\n  b0: {{}}\n{chain}")),
+        ("unknown names", format!("{HEAD}tags:\n  x: '{names}'\nbuckets:\n{buckets}")),
+        (
+            "a long tag on all",
+            format!("{HEAD}tags: {{ x: {} }}\nbuckets:\n{buckets}", endless("x", 5_000_000)),
+        ),
+        ("tables", format!("{HEAD}databases:\n  d:\n    tables:\n{tables}")),
+        ("jobs", format!("{HEAD}buckets:\n{buckets}jobs:\n{keyed}")),
+        ("uploads", format!("{HEAD}uploads:\n{uploads}")),
+        (
+            "a policy's buckets",
+            format!(
+                "{HEAD}roles:\n  r:\n    trust: glue.amazonaws.com\n    policies:\n      p: {{ preset: s3-access, buckets: [{bucket_names}] }}\n"
+            ),
+        ),
+        (
+            "columns",
+            format!(
+                "{HEAD}databases:\n  d:\n    tables:\n      t: {{ location: 's3://b/', format: json, columns: {{ {columns} }} }}\n"
+            ),
+        ),
+        ("queries", format!("{HEAD}athena:\n  queries:\n{queries}")),
+        ("open names", format!("{HEAD}tags: {{ x: '{}' }}\n", endless("${", 1_000_000))),
+        ("escaped names", format!("{HEAD}tags: {{ x: '{}' }}\n", endless("$${", 1_000_000))),
+        ("a long key", format!("{HEAD}tags: {{ {}: x }}\n", endless("k", 5_000_000))),
+        ("lists in lists", format!("{HEAD}{}", endless("- ", 100_000))),
+        ("open lists", format!("{HEAD}x: {}", endless("[", 1_000_000))),
+        ("open mappings", format!("{HEAD}x: {}", endless("{a: ", 300_000))),
+        ("open keys", format!("{HEAD}x: {}", endless("? ", 100_000))),
+        ("a long block", format!("{HEAD}x: |\n{}", endless("  y\n", 500_000))),
+        ("a long quote", format!("{HEAD}x: \"{}\"", endless("\\n", 1_000_000))),
+        ("empty lines", endless("\n", 5_000_000)),
+        ("a long comment", endless("#", 5_000_000)),
+        ("aliases of what is around them", endless("- &a [*a, *a]\n", 10_000)),
+    ]
+}
+
 #[test]
-fn many_entries_and_many_problems_take_no_endless_time() {
-    let list = |number: usize, line: &dyn Fn(usize) -> String| (0..number).map(line).collect::<String>();
-    let buckets = list(20_000, &|n| format!("  b{n}: {{}}\n"));
-    let wrong = list(20_000, &|n| format!("  b{n}: {{ nmae: x, name: ${{bucket.z{n}}} }}\n"));
-    let unknown = list(30_000, &|n| format!("k{n}: 1\n"));
-    let chain = list(5_000, &|n| format!("  b{}: {{ depends_on: [bucket.b{n}] }}\n", n + 1));
-    let mut names = format!("{HEAD}tags:\n  x: '");
-    for number in 0..300_000 {
-        let _ = write!(names, "${{bucket.y{number}}}");
-    }
-    for text in [
-        format!("{HEAD}buckets:\n{buckets}"),
-        format!("{HEAD}buckets:\n{wrong}"),
-        format!("{HEAD}{unknown}"),
-        format!("{HEAD}buckets:\n  b0: {{}}\n{chain}"),
-        format!("{names}'\nbuckets:\n{buckets}"),
-        format!("{HEAD}tags: {{ x: '{}' }}\n", "${".repeat(1_000_000)),
-        format!("{HEAD}tags: {{ x: '{}' }}\n", "$${".repeat(1_000_000)),
-        format!("{HEAD}tags: {{ {}: x }}\n", "k".repeat(5_000_000)),
-        format!("{HEAD}{}", "- ".repeat(100_000)),
-        format!("{HEAD}x: {}", "[".repeat(1_000_000)),
-        format!("{HEAD}x: {}", "{a: ".repeat(300_000)),
-        format!("{HEAD}x: {}", "? ".repeat(100_000)),
-        format!("{HEAD}x: |\n{}", "  y\n".repeat(500_000)),
-        format!("{HEAD}x: \"{}\"", "\\n".repeat(1_000_000)),
-        "\n".repeat(5_000_000),
-        "#".repeat(5_000_000),
-        "- &a [*a, *a]\n".repeat(10_000),
-    ] {
+fn a_flood_of_anything_is_told_inside_its_file() {
+    for (_, text) in floods(50) {
         holds(text.as_bytes());
     }
+}
+
+/// The binary with a limit of its memory and of its processor's time, not of the clock's: the system ends one that
+/// goes beyond. What a debug build does in this time is linear in the file, or nearly so.
+fn limited(folder: &Path) -> Output {
+    let limits = format!("ulimit -v {} && ulimit -t {SECONDS} && exec \"$@\"", MEBIBYTES * 1024);
+    let plain = binary::command(folder);
+    let mut command = Command::new("sh");
+    command
+        .env_clear()
+        .current_dir(folder)
+        .args(["-c", &limits, "sh"])
+        .arg(plain.get_program())
+        .arg("validate");
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.output().expect("the binary runs")
+}
+
+#[test]
+fn a_flood_of_anything_ends_soon_and_in_bounded_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (what, text) in floods(1) {
+        std::fs::write(folder.path().join("lakeform.yaml"), text).expect("a manifest");
+        let output = limited(folder.path());
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{what}: {}", cut(&binary::said(&output)));
+        assert!(output.stderr.len() < 2_000_000, "{what}: {} bytes of problems", output.stderr.len());
+    }
+}
+
+/// Large, and nothing wrong with it.
+#[test]
+fn a_manifest_of_two_thousand_tables_is_read_within_the_same_limits() {
+    let column =
+        |n: usize| format!("          - {{ name: column_{n}, type: 'array<struct<a:int,b:string>>' }}\n");
+    let table = |n: usize| {
+        let columns = list(20, column);
+        format!(
+            "      t{n}:\n        location: 's3://${{bucket.lake}}/t{n}/'\n        format: parquet\n        columns:\n{columns}"
+        )
+    };
+    let tables = list(2_000, table);
+    let text = format!("{HEAD}buckets:\n  lake: {{}}\ndatabases:\n  d:\n    tables:\n{tables}");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("lakeform.yaml"), text).expect("a manifest");
+    let output = limited(folder.path());
+    assert!(binary::said(&output).contains("is valid: 2002 resources"), "{}", cut(&binary::said(&output)));
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(2000).collect()
 }

@@ -51,7 +51,7 @@ where
         Ok(())
     });
     match outcome {
-        Ok(()) => println!("fuzz: {family}: {number} cases, seed {seed}: all hold"),
+        Ok(()) => println!("fuzz cases: {number} ({family}, seed {seed})"),
         Err(error) => panic!(
             "{family}: {error}\nagain with LAKEFORM_FUZZ_SEED={seed} LAKEFORM_FUZZ_CASES={}",
             number * cost

@@ -4,11 +4,10 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
+use lakeform_tests::binary;
+
 use crate::fuzz;
 use crate::mutation::mutated;
-
-#[path = "../it/binary.rs"]
-mod binary;
 
 const MANIFEST: &str = "lakeform: 1\nstack: fuzz\nregion: us-east-1\nbuckets:\n  lake: { name: fuzz-lake }\n\
     databases:\n  shop:\n    tables:\n      orders:\n        location: s3://${bucket.lake}/orders/\n        \

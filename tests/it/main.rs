@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test takes for granted fails the test")]
 
-mod binary;
 mod cases;
 mod catalog;
 mod escapes;
@@ -22,7 +21,7 @@ use std::time::Duration;
 use lakeform_executor::{ApplyOptions, Stop, Summary, apply, survey, take_inventories};
 use lakeform_model::{Desired, Plan};
 use lakeform_planner::{PlanOptions, plan};
-use lakeform_tests::{MemoryAccount, SHAPES};
+use lakeform_tests::{MemoryAccount, SHAPES, binary};
 
 /// Surveys and plans as the binary does.
 async fn plan_of(account: &MemoryAccount, desired: &Desired, options: &PlanOptions) -> Plan {

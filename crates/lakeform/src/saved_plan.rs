@@ -1,14 +1,15 @@
 //! A plan in a file: what it is for, and a digest that shows whether anybody changed it. Holds no sensitive
-//! value: a plan that would is refused.
+//! value, but its hash.
 
 use std::io::Read as _;
 use std::path::Path;
 
-use lakeform_model::{FieldPath, FieldRule, Fields, Kinds, Plan, Show};
+use lakeform_model::{Kinds, Plan};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Problem;
+use crate::secrets;
 
 const FORMAT: u32 = 1;
 /// A plan of the largest manifest is far smaller.
@@ -43,38 +44,20 @@ pub(crate) fn write(path: &Path, plan: &Plan, kinds: Kinds) -> Result<(), Proble
     let cannot = |error: &dyn std::fmt::Display| {
         Problem::new(format!("cannot write the plan to `{}`", path.display())).because(error)
     };
-    for step in &plan.steps {
-        let rules = kinds.rules(step.address.kind());
-        let live = step.live.as_ref().map(|live| &live.fields);
-        if let Some(field) =
-            [Some(&step.fields), live].into_iter().flatten().find_map(|it| sensitive(it, rules))
-        {
-            let why = format!("`{field}` of `{}` is sensitive and would stand in the file", step.address);
-            return Err(cannot(&why).hint("apply without a plan file"));
-        }
-    }
+    let mut plan = plan.clone();
+    secrets::hide(&mut plan, kinds);
     let mut file = File {
         format: FORMAT,
         lakeform: env!("CARGO_PKG_VERSION").to_owned(),
         stack: plan.stack.clone(),
         account: plan.account.clone(),
         region: plan.region.clone(),
-        plan: plan.clone(),
+        plan,
         digest: String::new(),
     };
     file.digest = file.digest()?;
     let text = serde_json::to_string_pretty(&file)? + "\n";
     std::fs::write(path, text).map_err(|error| cannot(&error))
-}
-
-/// The first sensitive field there.
-fn sensitive(fields: &Fields, rules: &[FieldRule]) -> Option<String> {
-    let below = rules.iter().find(|rule| rule.show == Show::Sensitive && fields.get(rule.path).is_some());
-    let own = fields
-        .0
-        .keys()
-        .find(|field| FieldRule::of(rules, &FieldPath(vec![(*field).clone()])).show == Show::Sensitive);
-    below.map(|rule| rule.path.to_owned()).or_else(|| own.cloned())
 }
 
 /// Reads a plan, unless it is not what this lakeform wrote.
@@ -204,15 +187,5 @@ mod tests {
         assert!(check_account(&plan, Some("444455556666")).is_err());
         assert!(check_stack(&plan, "stedi").is_ok());
         assert!(check_stack(&plan, "other").is_err());
-    }
-
-    #[test]
-    fn a_sensitive_field_is_found() {
-        const RULES: &[FieldRule] = &[FieldRule::new("secret").show(Show::Sensitive)];
-        let mut fields = Fields::new();
-        fields.set("plain", "x");
-        assert_eq!(sensitive(&fields, RULES), None);
-        fields.set("secret", "x");
-        assert_eq!(sensitive(&fields, RULES).as_deref(), Some("secret"));
     }
 }

@@ -308,7 +308,7 @@ impl Loader<'_> {
         entries: &Entries<'_>,
         diagnostics: &mut Diagnostics,
     ) -> BTreeMap<Address, Resource> {
-        let tags = root.get("tags").map(Node::text_map).unwrap_or_default();
+        let tags = shared_tags(root, entries.known.len(), diagnostics);
         let addresses: BTreeSet<Address> = entries.known.keys().cloned().collect();
         let index = index(entries);
         let mut resources = BTreeMap::new();
@@ -363,6 +363,22 @@ impl Loader<'_> {
         }
         resources
     }
+}
+
+/// The most bytes that the manifest's `tags` may become on all entries together: each carries a copy.
+const MOST_TAGS: usize = 128 * 1024 * 1024;
+
+/// The manifest's `tags`, unless a copy for every entry would fill the memory.
+fn shared_tags(root: &Node, entries: usize, diagnostics: &mut Diagnostics) -> BTreeMap<String, String> {
+    let Some(node) = root.get("tags") else { return BTreeMap::new() };
+    let tags = node.text_map();
+    let bytes: usize = tags.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes.saturating_mul(entries) <= MOST_TAGS {
+        return tags;
+    }
+    let message = format!("on all {entries} entries together, these tags are longer than {MOST_TAGS} bytes");
+    diagnostics.error(Some(node.span), message);
+    BTreeMap::new()
 }
 
 /// The resources that an entry's own texts name, those of entries inside it left out.

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use lakeform_model::{
-    Address, Diagnostic, Diagnostics, Key, Kind, Kinds, Level, Node, NodeValue, Shape, Span, TextRule,
+    Address, Diagnostic, Diagnostics, Key, Kind, Kinds, Level, MOST_KNOWN, Node, NodeValue, Shape, Span,
+    TextRule,
 };
 
 use crate::validate;
@@ -282,7 +283,7 @@ pub(crate) fn declared_dependencies(
         match text.parse::<Address>() {
             Ok(address) if known.contains(&address) => drop(all.insert(address)),
             Ok(_) | Err(_) => {
-                let names: Vec<String> = known.iter().map(ToString::to_string).collect();
+                let names: Vec<String> = known.iter().take(MOST_KNOWN).map(ToString::to_string).collect();
                 let message = format!("there is no resource `{}`", text.escape_debug());
                 diagnostics
                     .error(Some(item.span), message)

@@ -50,8 +50,20 @@ impl Diagnostic {
 
 /// Longer than this nobody mistypes a name; comparing costs the product of the lengths.
 const LONGEST_GUESS: usize = 128;
-/// The most names that one is compared with.
-const MOST_KNOWN: usize = 1000;
+/// The most names that one is compared with: in a manifest of many entries and many mistakes the work would be
+/// their product.
+pub const MOST_KNOWN: usize = 200;
+/// The most names that a hint lists.
+const MOST_LISTED: usize = 20;
+
+/// A hint that lists what there is, its beginning where it is much; `None` when there is nothing.
+pub fn known(names: &[String]) -> Option<String> {
+    match names {
+        [] => None,
+        some if some.len() <= MOST_LISTED => Some(format!("known: {}", some.join(", "))),
+        many => Some(format!("known: {} and more", many[..MOST_LISTED].join(", "))),
+    }
+}
 
 /// The one of `known` that a user who typed `given` most likely meant.
 fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -155,6 +167,15 @@ mod tests {
         diagnostics.error(None, "unknown key `zzz`").suggest("zzz", ["format", "location"]);
         assert_eq!(diagnostics.0[0].hint.as_deref(), Some("did you mean `location`?"));
         assert_eq!(diagnostics.0[1].hint, None);
+    }
+
+    #[test]
+    fn a_hint_lists_some_names_and_not_all() {
+        let names: Vec<String> = (0..21).map(|number| format!("n{number}")).collect();
+        assert_eq!(known(&[]), None);
+        assert_eq!(known(&names[..2]).unwrap(), "known: n0, n1");
+        assert!(known(&names[..20]).unwrap().ends_with("n18, n19"));
+        assert!(known(&names).unwrap().ends_with("n18, n19 and more"));
     }
 
     #[test]

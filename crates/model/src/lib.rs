@@ -27,7 +27,7 @@ pub use account::{Account, Force, Survey, SurveyRequest, Target, Wanted};
 pub use address::{Address, AddressError};
 pub use change::{Change, Effect, diff};
 pub use desired::{Check, Desired, Expect, Flow, Permissions, Resource, Severity};
-pub use diagnostics::{Diagnostic, Diagnostics, Level, Source, Sources};
+pub use diagnostics::{Diagnostic, Diagnostics, Level, MOST_KNOWN, Source, Sources, known};
 pub use error::{Class, CloudError};
 pub use files::{FileProblem, Files, LocalFile, PART_SIZE};
 pub use kind::{Draft, Entry, Holds, Kind, Kinds};

@@ -231,6 +231,10 @@ fn check_overlap(entry: &Entry<'_>, to: &Node, own: &Place, prune: bool, scope: 
     let others = entry.within.first().copied().map(Node::entries).unwrap_or_default();
     for (key, other) in others {
         let name = key.as_text().unwrap_or_default();
+        // Every upload looks at every other one, so the look is cheap; what passes is looked at again.
+        if !other.get("to").and_then(Node::as_text).is_some_and(|to| may_meet(to, own)) {
+            continue;
+        }
         let Some(url) = other.text("to").and_then(|to| S3Url::parse(&to)) else { continue };
         if name == entry.address.key() || url.bucket != own.bucket {
             continue;
@@ -249,6 +253,13 @@ fn check_overlap(entry: &Entry<'_>, to: &Node, own: &Place, prune: bool, scope: 
                 .hint("give each upload a folder of its own");
         }
     }
+}
+
+/// Whether a URL may lie at or below a place.
+fn may_meet(url: &str, own: &Place) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let below = rest.strip_prefix(own.bucket.as_str()).map(|rest| rest.strip_prefix('/').unwrap_or(rest));
+    below.is_some_and(|key| key.starts_with(own.prefix.trim_end_matches('/')))
 }
 
 /// Where the files of an upload lie.

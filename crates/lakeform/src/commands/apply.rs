@@ -16,6 +16,7 @@ use crate::planning::{ScopeArgs, make_plan, refusal};
 use crate::render;
 use crate::render::progress::{Manner, Progress};
 use crate::saved_plan;
+use crate::secrets;
 use crate::ui::Ui;
 
 /// Make AWS what the manifest says
@@ -64,8 +65,9 @@ pub(crate) async fn run(args: &ApplyArgs, context: &Context, ui: &mut Ui) -> Res
     }
     let session = context.connect(offline, ui).await?;
     let made = match saved {
-        Some(saved) => {
+        Some(mut saved) => {
             saved_plan::check_place(&saved, &session.cloud.account, &session.cloud.region)?;
+            secrets::reveal(&mut saved, &session.desired, context.kinds)?;
             saved
         }
         None => {

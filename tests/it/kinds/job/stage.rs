@@ -177,14 +177,14 @@ impl Names for World<'_> {
         Some(known.to_owned())
     }
 
-    fn keys(&self, kind: &str) -> Vec<String> {
-        let keys: &[&str] = match kind {
+    fn keys<'a>(&'a self, kind: &'a str) -> Box<dyn Iterator<Item = String> + 'a> {
+        let keys: &'static [&'static str] = match kind {
             "bucket" => &["lake"],
             "role" => &["glue", "other"],
             "table" => &["stedi.customer_landing", "stedi.customer_trusted"],
             _ => &[],
         };
-        keys.iter().map(|key| (*key).to_owned()).collect()
+        Box::new(keys.iter().map(|key| (*key).to_owned()))
     }
 
     fn interpolate(
