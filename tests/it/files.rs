@@ -109,6 +109,27 @@ fn a_link_named_itself_and_paths_upwards_are_refused() {
     assert!(shown.contains("`key` is a symbolic link that leads out"), "{shown}");
 }
 
+#[test]
+fn uploads_that_would_undo_each_other_are_told_once() {
+    let folder = folder();
+    let stack = folder.path().join("stack");
+    let text = "lakeform: 1\nstack: demo\nregion: us-east-1\nuploads:\n  \
+        b: { from: data, to: s3://some-lake/in }\n  a: { from: data, to: s3://some-lake/in/ }\n  \
+        c: { from: data, to: s3://some-lake/in/deep/er/, prune: true }\n  d: { from: data, to: s3://some-lake/in/deep, prune: true }\n  \
+        e: { from: data, to: s3://some-lake/in-side/, prune: true }\n  f: { from: data, to: s3://other-lake/in/deep/er/ }\n";
+    std::fs::write(stack.join("lakeform.yaml"), text).unwrap();
+    let options = LoadOptions { path: stack.join("lakeform.yaml"), ..LoadOptions::default() };
+    let loaded = load(&options, KINDS, &Folder(stack));
+    let told: Vec<&str> = loaded.diagnostics.0.iter().map(|one| one.message.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "the upload `a` goes to the same place",
+            "`prune` would delete what the upload `c` puts below this folder"
+        ]
+    );
+}
+
 fn fifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo runs").success());
 }

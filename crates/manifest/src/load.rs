@@ -312,7 +312,16 @@ impl Loader<'_> {
         let addresses: BTreeSet<Address> = entries.known.keys().cloned().collect();
         let index = index(entries);
         let mut resources = BTreeMap::new();
-        for found in sections::entries(root, self.kinds) {
+        let all = sections::entries(root, self.kinds);
+        for of_kind in all.chunk_by(|one, next| one.kind.name() == next.kind.name()) {
+            let of_kind: Vec<Entry<'_>> = of_kind.iter().map(Found::entry).collect();
+            let place = (basics.stack.as_str(), basics.region.as_str(), basics.account.as_str());
+            let mut scope = Scope::new(place, &tags, entries, self.files, diagnostics);
+            if let Some(kind) = of_kind.first().and_then(|entry| self.kinds.get(entry.address.kind())) {
+                kind.check_together(&of_kind, &mut scope);
+            }
+        }
+        for found in all {
             let reported = diagnostics.0.len();
             let is_sound = sections::check_entry(&found, self.kinds, diagnostics);
             let declared = sections::declared_dependencies(found.node, &addresses, diagnostics);
@@ -332,7 +341,7 @@ impl Loader<'_> {
                 // The other mistakes in it are told now, too, not after the first ones are mended.
                 sections::keep_independent(node, &diagnostics.0[reported..], &mut heard);
             }
-            diagnostics.0.append(&mut heard.0);
+            diagnostics.absorb(heard);
             let Some(draft) = draft.filter(|_| is_sound) else { continue };
             let Some(identity) = entries.known.get(&address).map(|known| known.identity.clone()) else {
                 continue;

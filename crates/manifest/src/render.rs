@@ -192,9 +192,9 @@ fn quote(line: &str, marked: Range<usize>) -> (String, Range<usize>) {
     (out, start..end)
 }
 
-/// Without what a terminal would obey, and not endless.
+/// Without what a terminal would obey, a line break included, and not endless.
 fn printable(text: &str) -> String {
-    let shown = |c: char| if is_obeyed(c) && c != '\n' { '\u{fffd}' } else { c };
+    let shown = |c: char| if is_obeyed(c) { '\u{fffd}' } else { c };
     let mut out: String = text.chars().take(LONGEST_MESSAGE).map(shown).collect();
     if text.chars().nth(LONGEST_MESSAGE).is_some() {
         out.push('…');

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use lakeform_model::{
-    Address, Diagnostic, Diagnostics, Key, Kind, Kinds, Level, MOST_KNOWN, Node, NodeValue, Shape, Span,
-    TextRule,
+    Address, Diagnostic, Diagnostics, Entry, Key, Kind, Kinds, Level, MOST_KNOWN, Node, NodeValue, Shape,
+    Span, TextRule,
 };
 
 use crate::validate;
@@ -46,6 +46,13 @@ pub(crate) struct Found<'a> {
     pub(crate) node: &'a Node,
     /// The mappings on the way to it, as [`lakeform_model::Entry::within`] has them.
     pub(crate) within: Vec<&'a Node>,
+}
+
+impl Found<'_> {
+    /// The entry as its kind sees it.
+    pub(crate) fn entry(&self) -> Entry<'_> {
+        Entry { address: &self.address, key: self.key, node: self.node, within: &self.within }
+    }
 }
 
 /// Every entry of every kind, in the order of the catalog and of the file.

@@ -104,13 +104,24 @@ impl Diagnostics {
         self.0.len() >= MOST
     }
 
+    /// Takes over what was found apart.
+    pub fn absorb(&mut self, others: Self) {
+        for other in others.0 {
+            self.keep(other);
+        }
+    }
+
     fn push(&mut self, level: Level, span: Option<Span>, message: String) -> &mut Diagnostic {
+        self.keep(Diagnostic { level, message, span, label: None, hint: None })
+    }
+
+    fn keep(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
         if self.is_full() {
             // A warning goes before an error does, so that a manifest with an error never counts as sound.
             let displaced = self.0.iter().rposition(|diagnostic| diagnostic.level == Level::Warning);
             self.0.remove(displaced.unwrap_or(MOST - 1));
         }
-        self.0.push(Diagnostic { level, message, span, label: None, hint: None });
+        self.0.push(diagnostic);
         let last = self.0.len() - 1;
         &mut self.0[last]
     }
@@ -187,6 +198,14 @@ mod tests {
         }
         assert!(diagnostics.is_full() && diagnostics.has_errors());
         assert_eq!(diagnostics.0.len(), MOST);
+        // Also where they were found apart.
+        let mut apart = Diagnostics::default();
+        apart.error(None, "wrong elsewhere");
+        diagnostics.absorb(apart);
+        assert_eq!(
+            (diagnostics.0.len(), diagnostics.0[MOST - 1].message.as_str()),
+            (MOST, "wrong elsewhere")
+        );
     }
 
     #[test]

@@ -42,6 +42,11 @@ pub(crate) fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
+/// A text of somebody else's whose further lines cannot pass for lines of ours.
+pub(crate) fn quoted(text: &str) -> String {
+    escape_lines(text.trim_end()).replace('\n', "\n  | ")
+}
+
 /// Writes what a terminal would obey as JSON's own escapes. In JSON such characters stand only in texts, and
 /// `serde_json` escapes but those below 32.
 pub(crate) fn escape_json(json: &str) -> String {
@@ -122,6 +127,7 @@ mod tests {
     fn a_terminal_is_never_commanded_by_a_value() {
         assert_eq!(escape("a\u{1b}[2Jb\nc\u{202e}d\u{9b}"), "a\\u{1b}[2Jb\\nc\\u{202e}d\\u{9b}");
         assert_eq!(escape_lines("a\nb\r"), "a\nb\\r");
+        assert_eq!(quoted("a\n+ create\u{1b}\n"), "a\n  | + create\\u{1b}");
         assert_eq!(escape("déjà vu — 東京"), "déjà vu — 東京");
     }
 
