@@ -1,6 +1,7 @@
 //! The problems of a manifest for people, each with its line quoted, and for scripts. What comes from the manifest
 //! never commands the terminal, and however many and long the problems are, the output stays readable.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
@@ -42,7 +43,7 @@ impl Loaded {
         text.push_str(&counts);
         text.push_str(" in the manifest");
         if errors + warnings > MOST_QUOTED {
-            text.push_str(&format!(", the first {MOST_QUOTED} are shown"));
+            let _ = write!(text, ", the first {MOST_QUOTED} are shown");
         }
         text.push('\n');
         text

@@ -109,6 +109,11 @@ mod tests {
         for (text, line, why) in [
             ("faults:\n  - on: 's3:*'\n    effect: throtled\n", 3, "unknown variant `throtled`"),
             ("faults:\n  - on: 's3:*'\n    efect: denied\n", 3, "unknown field `efect`"),
+            (
+                "faults:\n  - on: '*'\n    effect: { latency: { ms: 1, jiter_ms: 2 } }\n",
+                3,
+                "unknown field `jiter_ms`",
+            ),
             ("faults:\n  - on: s3 put\n    effect: denied\n", 2, "`s3 put` is no pattern"),
             ("faults:\n  - on: '*'\n    probability: 20\n    effect: denied\n", 2, "not between 0 and 1"),
             ("seed: 1\nfaults: [\n", 3, "did not find expected node content"),

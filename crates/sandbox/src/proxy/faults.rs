@@ -94,7 +94,7 @@ impl Fault {
 
 /// What a fault does to a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Effect {
     /// The call takes so much longer, plus up to `jitter_ms`.
     Latency {
