@@ -1,4 +1,5 @@
-//! Planner cases: a folder each, with a manifest, a recorded account and the plan's text as a user sees it.
+//! Planner cases: a folder each, with a manifest (or in `args` the one of another case), a recorded account and
+//! the plan's text as a user sees it.
 //! `make plan-NAME` prints one in colour; `INSTA_UPDATE=always` writes the snapshots anew.
 
 use std::collections::BTreeSet;

@@ -8,7 +8,7 @@ use lakeform_planner::PlanOptions;
 use crate::binary::{at, said};
 use crate::lab::{Lab, On, new_account, proxy};
 
-fn stedi() -> PathBuf {
+pub(crate) fn stedi() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("manifests/stedi")
 }
 
@@ -122,7 +122,7 @@ async fn the_stedi_lakehouse_lives_on_moto() {
     life.is_gone();
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -11,6 +11,7 @@ mod files;
 mod kinds;
 mod lab;
 mod life;
+mod proof;
 mod properties;
 mod saved_plans;
 mod trouble;

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use aws_sdk_athena::types::NamedQuery;
 use lakeform_model::{
-    Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Force, Holds, Key, Kind, Literal, Live,
-    MARK_PREFIX, Mark, Need, OnChange, Place, Present, Purpose, Resource, Scope, Shape, Show, Survey,
+    Change, Class, CloudError, Draft, Entry, Facts, FieldRule, Fields, Force, Holds, Key, Kind, Literal,
+    Live, MARK_PREFIX, Mark, Need, OnChange, Place, Present, Purpose, Resource, Scope, Shape, Show, Survey,
     SurveyRequest, Target, TextRule, Value, Wanted,
 };
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
@@ -62,28 +62,16 @@ const RULES: &[FieldRule] = &[
 ];
 
 impl Kind for Query {
-    fn name(&self) -> &'static str {
-        "query"
-    }
-
-    fn place(&self) -> &'static [&'static str] {
-        &["queries"]
-    }
-
-    fn shape(&self) -> Shape {
-        SHAPE
-    }
-
-    fn rules(&self) -> &'static [FieldRule] {
-        RULES
-    }
-
-    fn holds(&self) -> Holds {
-        Holds::Configuration
-    }
-
-    fn about(&self) -> &'static str {
-        "A saved query of Athena, for people to find in the console."
+    fn facts(&self) -> &'static Facts {
+        &Facts {
+            name: "query",
+            place: &["queries"],
+            shape: SHAPE,
+            rules: RULES,
+            holds: Holds::Configuration,
+            about: "A saved query of Athena, for people to find in the console.",
+            beside: &[],
+        }
     }
 
     /// The workgroup as it is given, and the name; resolving puts in the workgroup's own name.
@@ -188,8 +176,6 @@ fn name_check(name: &str) -> Result<(), String> {
     }
 }
 
-// ---- The mark in the description ----------------------------------------------------------------------------
-
 const OPENS: &str = "[lakeform:";
 /// What would be taken for the mark's own grammar.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'[').add(b']').add(b'=');
@@ -223,8 +209,6 @@ fn join(text: &str, mark: Option<&Mark>) -> String {
     let line = format!("{OPENS}{}]", words.collect::<Vec<_>>().join(" "));
     if text.is_empty() { line } else { format!("{text}\n{line}") }
 }
-
-// ---- What AWS has -------------------------------------------------------------------------------------------
 
 /// Every saved query of a workgroup: its ids by pages of 50, then what they are, 50 at a time.
 pub(super) async fn saved_in(cloud: &Cloud, group: &str) -> Result<Vec<NamedQuery>, CloudError> {

@@ -59,14 +59,17 @@ fn and_more(field: &str, more: usize) -> Shown {
 
 fn difference(change: &Change, limit: usize) -> Shown {
     let name = change.path.to_string();
-    let Change { path: _, from, to, effect, show, note: _ } = change;
+    let Change { path: _, from, to, effect, show, note: _, written_by } = change;
     let widest = [from, to].into_iter().flatten().map(widest_name).max().unwrap_or(0);
-    let remark = match effect {
+    let mut remark = match effect {
         Effect::Replace => paint(GONE, "  # forces replacement"),
         // Why is told below, with what to do about it.
         Effect::Refuse => paint(GONE, "  # refused"),
         Effect::InPlace => String::new(),
     };
+    if let Some(writer) = written_by {
+        remark += &paint(DIM, &format!("  # last written by the {}", escape(writer)));
+    }
     let text = |value: &Option<Value>| match (value, show) {
         (None, _) => String::new(),
         (Some(value), Show::Document) => document(value),

@@ -34,6 +34,7 @@ fn change(path: &str, from: Option<Value>, to: Option<Value>) -> Change {
         effect: Effect::InPlace,
         show: Show::Plain,
         note: String::new(),
+        written_by: None,
     }
 }
 
