@@ -103,7 +103,7 @@ fn tree(words: Vec<String>) -> impl Strategy<Value = Value> {
 /// A section with entries, where a kind looks for them.
 fn section(words: Vec<String>) -> impl Strategy<Value = (Vec<&'static str>, Value)> {
     let places: Vec<Vec<&'static str>> =
-        lakeform_aws::kinds::KINDS.0.iter().map(|kind| kind.place().to_vec()).collect();
+        lakeform_aws::kinds::KINDS.0.iter().map(|kind| kind.facts().place.to_vec()).collect();
     let name = proptest::sample::select(&["lake", "a", "A-b", "x.y", "${var.x}", "", "é", "1"][..]);
     (proptest::sample::select(places), vec((name, tree(words)), 0..4)).prop_map(|(place, entries)| {
         let entries: Map<String, Value> =

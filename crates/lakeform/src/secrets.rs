@@ -115,7 +115,9 @@ fn hashed(address: &Address, path: &FieldPath, value: &Value) -> Value {
 mod tests {
     use std::collections::BTreeMap;
 
-    use lakeform_model::{Draft, Entry, Holds, Kind, Permissions, Present, Resource, Scope, Shape, Span};
+    use lakeform_model::{
+        Draft, Entry, Facts, Holds, Kind, Permissions, Present, Resource, Scope, Shape, Span,
+    };
 
     use super::*;
     use crate::render::plan::tests::sample;
@@ -124,27 +126,19 @@ mod tests {
     struct Vault;
 
     impl Kind for Vault {
-        fn name(&self) -> &'static str {
-            "vault"
-        }
-        fn place(&self) -> &'static [&'static str] {
-            &["vaults"]
-        }
-        fn shape(&self) -> Shape {
-            Shape::Free
-        }
-        fn rules(&self) -> &'static [FieldRule] {
-            const RULES: &[FieldRule] = &[
-                FieldRule::new("password").show(Show::Sensitive),
-                FieldRule::new("options.key").show(Show::Sensitive),
-            ];
-            RULES
-        }
-        fn holds(&self) -> Holds {
-            Holds::Configuration
-        }
-        fn about(&self) -> &'static str {
-            "a kind with secrets"
+        fn facts(&self) -> &'static Facts {
+            &Facts {
+                name: "vault",
+                place: &["vaults"],
+                shape: Shape::Free,
+                beside: &[],
+                rules: &[
+                    FieldRule::new("password").show(Show::Sensitive),
+                    FieldRule::new("options.key").show(Show::Sensitive),
+                ],
+                holds: Holds::Configuration,
+                about: "a kind with secrets",
+            }
         }
         fn identity(&self, entry: &Entry<'_>) -> String {
             entry.name()
