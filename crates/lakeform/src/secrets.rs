@@ -125,6 +125,11 @@ mod tests {
 
     struct Vault;
 
+    const RULES: &[FieldRule] = &[
+        FieldRule::new("password").show(Show::Sensitive),
+        FieldRule::new("options.key").show(Show::Sensitive),
+    ];
+
     impl Kind for Vault {
         fn facts(&self) -> &'static Facts {
             &Facts {
@@ -132,10 +137,7 @@ mod tests {
                 place: &["vaults"],
                 shape: Shape::Free,
                 beside: &[],
-                rules: &[
-                    FieldRule::new("password").show(Show::Sensitive),
-                    FieldRule::new("options.key").show(Show::Sensitive),
-                ],
+                rules: RULES,
                 holds: Holds::Configuration,
                 about: "a kind with secrets",
             }
