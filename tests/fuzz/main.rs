@@ -30,6 +30,7 @@ fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
 }
 
 /// Holds a property against the cases of a family. `cost` divides their number where one takes long.
+#[expect(clippy::print_stdout, reason = "how many cases there were is told with `--nocapture`")]
 fn fuzz<S: Strategy>(family: &str, cost: u32, cases: &S, holds: impl Fn(S::Value))
 where
     S::Value: Debug,

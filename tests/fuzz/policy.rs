@@ -72,6 +72,6 @@ fn any_document_holds() {
         ]
     });
     fuzz("policy, any document", 1, &document, |document| {
-        drop(holds(&manifest(document.to_string().as_bytes())))
+        drop(holds(&manifest(document.to_string().as_bytes())));
     });
 }

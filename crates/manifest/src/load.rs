@@ -417,7 +417,7 @@ fn pointed_at(fields: &lakeform_model::Fields, index: &Index<'_>) -> BTreeSet<Ad
     let leads_to = |pointer: &lakeform_model::Pointer| {
         index.get(&(pointer.kind.as_str(), pointer.identity.as_str())).cloned().unwrap_or_default()
     };
-    fields.pointers().into_iter().flat_map(|pointer| leads_to(pointer)).cloned().collect()
+    fields.pointers().into_iter().flat_map(leads_to).cloned().collect()
 }
 
 /// Reports resources that need each other.

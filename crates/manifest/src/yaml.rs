@@ -290,7 +290,7 @@ mod tests {
         assert!(parse(&bomb).1[0].contains("more than 500000 values"));
         let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 2000].join(", "));
         assert!(parse(&long).1[0].contains("more than 500000 values"));
-        let kept: String = (0..60).map(|level| format!("&k{level} [")).collect();
+        let kept = (0..60).map(|level| format!("&k{level} [")).collect::<Vec<_>>().concat();
         let kept = format!("a: {kept}{}{}\n", "x, ".repeat(10_000), "]".repeat(60));
         assert!(parse(&kept).1[0].contains("more than 500000 values behind anchors"));
         assert!(parse(&"[".repeat(100)).1[0].contains("nested deeper than 64"));
