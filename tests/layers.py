@@ -1,5 +1,5 @@
-"""Fails when a crate does not take the workspace's lints, or depends on one that crates/README.md does not allow, or when a pure crate's tree holds
-an async runtime or an SDK."""
+"""Fails when a crate does not take the workspace's lints, when it depends on one that crates/README.md does not
+allow, or when a pure crate's tree holds an async runtime or an SDK."""
 import json
 import re
 import subprocess

@@ -14,7 +14,7 @@ const HEAD: &str = "lakeform: 1\nstack: fuzz\nregion: us-east-1\n";
 
 /// What one manifest may take of the system, whatever it says.
 const MEBIBYTES: usize = 1024;
-const SECONDS: usize = 10;
+const SECONDS: usize = 15;
 
 fn loaded(folder: &tempfile::TempDir) -> Loaded {
     let options = LoadOptions { path: folder.path().join("lakeform.yaml"), ..LoadOptions::default() };
@@ -68,11 +68,12 @@ fn floods(part: usize) -> Vec<(&'static str, String)> {
     let tables = list(many(10_000), table);
     let keyed =
         list(many(10_000), |n| format!("  j{n}: {{ script: s{n}.py, role: nobody, reads: [a.b{n}] }}\n"));
-    let uploads = list(many(8_000), |n| {
+    let uploads = list(many(12_000), |n| {
         format!("  u{n}: {{ from: lakeform.yaml, to: 's3://lake/{n}/', prune: true }}\n")
     });
     let bucket_names = list(many(60_000), |n| format!("bucket-{n}, "));
     let columns = list(many(40_000), |n| format!("c{n}: int, "));
+    let defined = list(many(10_000), |n| format!("      t{n}: {{ ddl: large.sql }}\n"));
     let queries = list(many(10_000), |n| format!("  q{n}: {{ sql: select 1, database: none }}\n"));
     let endless = |text: &str, number: usize| text.repeat(many(number));
     vec![
@@ -87,6 +88,7 @@ fn floods(part: usize) -> Vec<(&'static str, String)> {
         ),
         ("tables", format!("{HEAD}databases:\n  d:\n    tables:\n{tables}")),
         ("jobs", format!("{HEAD}buckets:\n{buckets}jobs:\n{keyed}")),
+        ("a large file", format!("{HEAD}databases:\n  d:\n    tables:\n{defined}")),
         ("uploads", format!("{HEAD}uploads:\n{uploads}")),
         (
             "a policy's buckets",
@@ -142,6 +144,8 @@ fn limited(folder: &Path) -> Output {
 #[test]
 fn a_flood_of_anything_ends_soon_and_in_bounded_memory() {
     let folder = tempfile::tempdir().expect("a folder");
+    // Large, and named by thousands.
+    std::fs::write(folder.path().join("large.sql"), "-".repeat(1 << 20)).expect("a file");
     for (what, text) in floods(1) {
         std::fs::write(folder.path().join("lakeform.yaml"), text).expect("a manifest");
         let output = limited(folder.path());

@@ -9,6 +9,7 @@ use std::fs::{File, FileType, Metadata};
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use lakeform_model::{FileProblem, Files, LocalFile, PART_SIZE};
@@ -160,23 +161,37 @@ fn outside(reason: &str) -> FileProblem {
     problem(reason, Some("put it beside the manifest, or give an absolute path"))
 }
 
-/// Remembers what was walked, so that a manifest can be loaded again without hashing every file again.
+/// The most bytes of all texts together: a manifest of many entries may name one large file in each.
+const MOST_TEXTS: u64 = 32 * MOST_TEXT;
+
+/// Remembers what was walked, so that a manifest can be loaded again without hashing every file again, and bounds what
+/// is read.
 #[derive(Debug)]
 pub struct Cached<F> {
     files: F,
+    read: AtomicU64,
     walks: Mutex<BTreeMap<String, Result<Vec<LocalFile>, FileProblem>>>,
 }
 
 impl<F: Files> Cached<F> {
     /// Nothing is remembered yet.
     pub fn new(files: F) -> Self {
-        Self { files, walks: Mutex::default() }
+        Self { files, read: AtomicU64::new(0), walks: Mutex::default() }
     }
 }
 
 impl<F: Files> Files for Cached<F> {
     fn read(&self, path: &str) -> Result<Vec<u8>, FileProblem> {
-        self.files.read(path)
+        if self.read.load(Ordering::Relaxed) > MOST_TEXTS {
+            let most = MOST_TEXTS / 1024 / 1024;
+            return Err(problem(
+                &format!("is not read: the texts before it hold more than {most} MiB"),
+                None,
+            ));
+        }
+        let bytes = self.files.read(path)?;
+        self.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(bytes)
     }
 
     fn walk(&self, path: &str) -> Result<Vec<LocalFile>, FileProblem> {
@@ -289,6 +304,19 @@ mod tests {
             std::fs::write(directory.path().join("big"), vec![0; size]).unwrap();
             assert_eq!(folder.walk("big").unwrap()[0].etag, etag, "{size}");
         }
+    }
+
+    #[test]
+    fn one_large_text_named_over_and_over_is_read_so_often_and_no_more() {
+        let (directory, folder) = folder();
+        let file = File::create(directory.path().join("large")).unwrap();
+        file.set_len(MOST_TEXT).unwrap();
+        let files = Cached::new(folder);
+        for _ in 0..=MOST_TEXTS / MOST_TEXT {
+            assert_eq!(files.read("large").unwrap().len() as u64, MOST_TEXT);
+        }
+        let reason = files.read("large").unwrap_err().reason;
+        assert_eq!(reason, "is not read: the texts before it hold more than 128 MiB");
     }
 
     #[test]

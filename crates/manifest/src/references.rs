@@ -61,7 +61,7 @@ impl Basics {
 }
 
 /// The most bytes of the manifest and the texts it names, values put in: one large file may be named often.
-const MOST_SOURCES: usize = 128 * 1024 * 1024;
+const MOST_SOURCES: usize = 32 * 1024 * 1024;
 
 /// What is known of an entry before it is decoded.
 #[derive(Clone, Debug)]
