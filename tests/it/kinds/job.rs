@@ -211,8 +211,7 @@ async fn five_jobs_cost_one_call_each_and_three_for_all() {
     stage.proxy.as_ref().unwrap().forget_calls();
     assert_eq!(stage.changes(&jobs).await, Vec::<String>::new());
     let counts = stage.counts();
-    let expected =
-        [("glue:BatchGetJobs", 1), ("glue:GetTags", 5), ("glue:ListJobs", 1), ("s3:ListObjectsV2", 1)];
+    let expected = [("glue:GetJobs", 1), ("glue:GetTags", 5), ("glue:ListJobs", 1), ("s3:ListObjectsV2", 1)];
     assert_eq!(counts, expected.map(|(name, count)| (name.to_owned(), count)).into());
 }
 
@@ -345,7 +344,7 @@ async fn a_denied_read_is_no_absence() {
     let stage = Stage::new(ProxyConfig::default()).await;
     let jobs = bare("glueetl");
     stage.settle(&jobs).await;
-    for call in ["glue:BatchGetJobs", "glue:GetTags", "s3:HeadObject"] {
+    for call in ["glue:GetJob", "glue:GetTags", "s3:HeadObject"] {
         let faults = Faults { seed: 0, faults: vec![Fault::on(call, Effect::Denied)] };
         stage.proxy.as_ref().unwrap().set_faults(faults);
         let plan = stage.plan(&stage.desired(&jobs), &PlanOptions::default()).await;
