@@ -169,3 +169,21 @@ async fn a_service_that_stays_busy_ends_its_step_in_time_and_nothing_else() {
     assert!(stage.run(APPLY).await.status.success());
     stage.assert_settled(&desired, "a busy service").await;
 }
+
+#[tokio::test]
+async fn an_apply_that_could_not_look_for_what_is_left_over_is_not_done() {
+    let stage = Stage::new().await;
+    stage.put(Stack::Before);
+    let manifest = "lakeform: 1\nstack: torture\nregion: us-east-1\nbuckets: { lake: { name: BUCKET } }\n";
+    let desired = stage.lab.load(&manifest.replace("BUCKET", &stage.bucket()));
+    for (effect, code) in [(Effect::Throttled, 1), (Effect::Denied, 0)] {
+        let faults = ["glue:GetJobs", "glue:ListJobs"].map(|list| Fault::on(list, effect.clone()));
+        stage.proxy.set_faults(Faults { seed: 0, faults: faults.into() });
+        let output = stage.run(APPLY).await;
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains("could not look for left-over resources"), "{said}");
+    }
+    stage.proxy.set_faults(Faults::default());
+    stage.assert_settled(&desired, "after the busy hour").await;
+}

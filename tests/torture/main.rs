@@ -5,8 +5,6 @@
 //! `LAKEFORM_TORTURE=full` tries every kill point, all seeds and many more cases, `LAKEFORM_TORTURE=short` a
 //! sample; without either, the few that every run of the tests can afford.
 
-#[path = "../it/binary.rs"]
-mod binary;
 mod census;
 mod console;
 mod crash;
@@ -21,6 +19,8 @@ mod races;
 #[expect(dead_code, reason = "the other tests use more of it")]
 mod stacks;
 mod stage;
+
+use lakeform_tests::binary;
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
