@@ -4,6 +4,7 @@
 
 mod cases;
 mod catalog;
+mod documents;
 mod escapes;
 mod executor;
 mod fields;
