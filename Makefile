@@ -1,4 +1,5 @@
 # `make demo` runs the main job on the sandbox; `make test` passes every test.
+# Both need Rust, Python 3.10 or newer, and Java 17 for Apache Spark.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 export LAKEFORM_SANDBOX_DIR ?= $(CURDIR)/target/sandbox
@@ -8,13 +9,14 @@ VENV := target/emulators
 
 .PHONY: demo test spark-tests lint fmt layers deny emulators docs ci
 
-demo: ## set up the sandbox, then plan, apply, query and destroy the STEDI lakehouse
+demo: ## set up the sandbox, then build, run, prove and destroy the STEDI lakehouse
 	cargo build --quiet --package lakeform
 	bash tests/demo.sh target/debug/lakeform
 
 test: emulators layers ## every test
 	python3 manifests/stedi/check_sample.py
 	source $(VENV)/env && cargo test --workspace
+	$(MAKE) spark-tests
 
 # Spark is installed where it is missing; the tests of awsglue then use the same one.
 SPARK_ENV := $(or $(LAKEFORM_SANDBOX_ENV),target/sandbox-env)
@@ -44,4 +46,7 @@ layers: ## no crate sees one it must not see
 deny: ## licences, bans and sources of every dependency
 	cargo deny --offline check licenses bans sources
 
-ci: lint test
+docs: ## the manifest reference, from the tables that validate it
+	cargo run --quiet --package lakeform -- reference > docs/src/manifest.md
+
+ci: lint test demo deny

@@ -20,8 +20,8 @@ pub(crate) fn lakeform() -> &'static Path {
         if release {
             build.arg("--release");
         }
-        let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
-        assert!(built.success(), "the binary builds");
+        let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
+        assert!(status.success(), "the binary builds");
         profile.join("lakeform")
     })
 }

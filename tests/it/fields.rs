@@ -81,12 +81,14 @@ fn merged(base: &Value, over: &Value) -> Value {
 }
 
 fn put_files(lab: &Lab, files: &BTreeMap<String, String>) {
-    files.iter().for_each(|(name, text)| lab.write(name, text));
+    for (name, text) in files {
+        lab.write(name, text);
+    }
 }
 
 async fn walk(kind: &str, walk: &Walk, on: On) {
-    let changes: Vec<&Variation> = walk.changes.iter().filter(|change| change.on == on).collect();
-    if changes.is_empty() {
+    let variations: Vec<&Variation> = walk.changes.iter().filter(|change| change.on == on).collect();
+    if variations.is_empty() {
         return;
     }
     let lab = Lab::new(on).await;
@@ -94,7 +96,7 @@ async fn walk(kind: &str, walk: &Walk, on: On) {
     let text = |manifest: &Value| serde_yaml::to_string(manifest).expect("a manifest is YAML");
     let base = lab.load(&text(&walk.base));
     lab.settle(&base).await;
-    for change in changes {
+    for change in variations {
         let over = if change.set.is_null() { Value::Mapping(Mapping::new()) } else { change.set.clone() };
         put_files(&lab, &change.files);
         let changed = lab.load(&text(&merged(&walk.base, &over)));

@@ -253,8 +253,8 @@ async fn fetch(
     let mut waits = pace.waits().take(PATIENCE);
     let mut first = true;
     loop {
-        let mut page = match athena.page(&answer.id, token.as_deref()).await {
-            Ok(page) => page,
+        let mut rows = match athena.page(&answer.id, token.as_deref()).await {
+            Ok(answered) => answered,
             Err(error) if may_pass(&error) => {
                 let Some(wait) = waits.next() else { return Err(error.into()) };
                 tokio::time::sleep(jittered(wait)).await;
@@ -263,8 +263,8 @@ async fn fetch(
             Err(error) => return Err(error.into()),
         };
         if first {
-            answer.columns = page.columns;
-            let is_header = page.rows.first().is_some_and(|row| {
+            answer.columns = rows.columns;
+            let is_header = rows.rows.first().is_some_and(|row| {
                 row.len() == answer.columns.len()
                     && row
                         .iter()
@@ -272,12 +272,12 @@ async fn fetch(
                         .all(|(cell, column)| cell.as_ref() == Some(&column.name))
             });
             if execution.has_header && is_header {
-                page.rows.remove(0);
+                rows.rows.remove(0);
             }
         }
         first = false;
-        answer.rows.append(&mut page.rows);
-        token = page.next;
+        answer.rows.append(&mut rows.rows);
+        token = rows.next;
         if let Some(limit) = limit.filter(|limit| answer.rows.len() > *limit) {
             answer.rows.truncate(limit);
             answer.cut = true;

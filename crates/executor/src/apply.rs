@@ -67,9 +67,9 @@ pub async fn apply(
         settle_waiting(plan, &mut waiting, &mut outcomes, stop, events);
         while running.len() < options.parallelism.max(1) {
             let ready = waiting.iter().copied().find(|index| {
-                let step = &plan.steps[*index];
-                step.after.iter().all(|other| outcomes[*other].as_ref().is_some_and(Outcome::is_done))
-                    && step.behind.iter().all(|other| outcomes[*other].is_some())
+                let planned = &plan.steps[*index];
+                planned.after.iter().all(|other| outcomes[*other].as_ref().is_some_and(Outcome::is_done))
+                    && planned.behind.iter().all(|other| outcomes[*other].is_some())
             });
             let Some(index) = ready else { break };
             waiting.remove(&index);

@@ -49,7 +49,7 @@ pub(crate) struct Global {
     /// The sandbox's account to work in: each is a world of its own
     #[arg(long, global = true, value_name = "12 DIGITS", env = "LAKEFORM_SANDBOX_ACCOUNT", default_value = "111122223333", hide_env_values = true, value_parser = account)]
     pub(crate) sandbox_account: String,
-    /// The region, over the manifest's and the environment's
+    /// The region, for a manifest that names none
     #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
     /// Write JSON to stdout

@@ -95,6 +95,7 @@ impl Context {
     pub(crate) async fn connect(&self, offline: Offline, ui: &mut Ui) -> Result<Session, Problem> {
         let Offline { desired, loaded: _, path, files } = offline;
         let region = Some(desired.region.clone()).filter(|region| !region.is_empty());
+        guard_region(region.as_deref(), self.global.region.as_deref())?;
         let cloud = self.cloud(region).await?;
         guard_account(desired.account.as_deref(), &cloud.account)?;
         let options = LoadOptions {
@@ -113,10 +114,9 @@ impl Context {
         Ok(Session { desired, cloud: Arc::new(cloud) })
     }
 
-    /// Connects to AWS or to the sandbox. `--region` wins over the manifest's region, which wins over the
-    /// environment's.
+    /// Connects to AWS or to the sandbox, in this region, `--region`'s or the environment's.
     pub(crate) async fn cloud(&self, region: Option<String>) -> Result<Cloud, Problem> {
-        let region = self.global.region.clone().or(region);
+        let region = region.or_else(|| self.global.region.clone());
         let options = if self.global.sandbox {
             let status = lifecycle::status(&Options::default()).await?;
             CloudOptions {
@@ -183,6 +183,17 @@ fn sandbox_endpoint(status: &Status) -> Result<String, Problem> {
     }
 }
 
+/// Refuses a region on the command line that is not the manifest's: its names and ARNs are made for one.
+fn guard_region(wanted: Option<&str>, asked: Option<&str>) -> Result<(), Problem> {
+    match (wanted, asked) {
+        (Some(wanted), Some(asked)) if wanted != asked => {
+            Err(Problem::new(format!("the manifest is for region {wanted}, `--region` says {asked}"))
+                .hint("leave `region:` out of the manifest, or make it a variable: `region: ${var.region}`"))
+        }
+        (_, _) => Ok(()),
+    }
+}
+
 /// Refuses any account but the manifest's.
 pub(crate) fn guard_account(wanted: Option<&str>, found: &str) -> Result<(), Problem> {
     match wanted {
@@ -206,6 +217,13 @@ mod tests {
         assert!(
             problem.render().contains("is for account 111122223333, these credentials are of 444455556666")
         );
+    }
+
+    #[test]
+    fn the_manifests_region_is_not_overruled() {
+        assert!(guard_region(Some("us-east-1"), None).is_ok());
+        assert!(guard_region(None, Some("eu-west-1")).is_ok());
+        assert!(guard_region(Some("us-east-1"), Some("eu-west-1")).is_err());
     }
 
     #[test]

@@ -36,7 +36,10 @@ impl From<Exit> for ExitCode {
 
 /// Why a command cannot go on: one message, its causes, and what to do next.
 #[derive(Debug, Default)]
-pub(crate) struct Problem {
+pub(crate) struct Problem(Box<Parts>);
+
+#[derive(Debug, Default)]
+struct Parts {
     /// Text that is shown as it is before the message: a manifest's problems, quoted.
     shown: Option<String>,
     message: String,
@@ -49,41 +52,41 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), ..Self::default() }
+        Self(Box::new(Parts { message: message.into(), ..Parts::default() }))
     }
 
     #[must_use]
-    pub(crate) fn because(mut self, cause: impl ToString) -> Self {
-        self.causes.push(cause.to_string());
+    pub(crate) fn because(mut self, cause: impl std::fmt::Display) -> Self {
+        self.0.causes.push(cause.to_string());
         self
     }
 
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        self.0.hints.push(hint.into());
         self
     }
 
     #[must_use]
     pub(crate) fn shown(mut self, text: String) -> Self {
-        self.shown = Some(text);
+        self.0.shown = Some(text);
         self
     }
 
     #[must_use]
     pub(crate) fn details(mut self, name: &'static str, value: serde_json::Value) -> Self {
-        self.details = Some((name, value));
+        self.0.details = Some((name, value));
         self
     }
 
     /// Whether nobody is left to tell.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.quiet
+        self.0.quiet
     }
 
     /// The whole text.
     pub(crate) fn render(&self) -> String {
-        let Self { shown, message, causes, hints, details: _, quiet: _ } = self;
+        let Parts { shown, message, causes, hints, details: _, quiet: _ } = self.0.as_ref();
         let mut text = String::new();
         if let Some(shown) = shown {
             text.push_str(shown.trim_end());
@@ -101,7 +104,7 @@ impl Problem {
 
     /// For scripts that asked for JSON.
     pub(crate) fn to_json(&self) -> serde_json::Value {
-        let Self { shown: _, message, causes, hints, details, quiet: _ } = self;
+        let Parts { shown: _, message, causes, hints, details, quiet: _ } = self.0.as_ref();
         let mut json = serde_json::json!({ "error": message, "causes": causes, "hints": hints });
         if let Some((name, value)) = details {
             json[*name] = value.clone();
@@ -143,7 +146,9 @@ impl From<QueryError> for Problem {
 impl From<std::io::Error> for Problem {
     fn from(error: std::io::Error) -> Self {
         let quiet = error.kind() == std::io::ErrorKind::BrokenPipe;
-        Self { quiet, ..Self::new("cannot write the output").because(error) }
+        let mut problem = Self::new("cannot write the output").because(error);
+        problem.0.quiet = quiet;
+        problem
     }
 }
 

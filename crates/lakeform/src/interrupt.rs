@@ -21,7 +21,7 @@ impl Interrupt {
             interject(&format!("\n{said}\n"));
             first();
             if tokio::signal::ctrl_c().await.is_ok() {
-                #[expect(clippy::exit, reason = "the user asked twice: nothing is worth waiting for")]
+                // The user asked twice: nothing is worth waiting for.
                 std::process::exit(INTERRUPTED);
             }
         }))

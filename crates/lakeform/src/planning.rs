@@ -10,7 +10,7 @@ use lakeform_planner::{PlanOptions, plan};
 use crate::context::{Context, Session};
 use crate::error::Problem;
 use crate::recorded::Recorded;
-use crate::ui::Ui;
+use crate::ui::spinner;
 
 /// What part of the stack, and what is permitted.
 #[derive(Clone, Debug, Default, Args)]
@@ -39,12 +39,11 @@ pub(crate) async fn make_plan(
     session: &Session,
     context: &Context,
     options: &PlanOptions,
-    ui: &mut Ui,
 ) -> Result<Plan, Problem> {
     let Session { desired, cloud } = session;
-    let spinner = ui.spinner("reading what is live");
+    let spinner = spinner("reading what is live");
     let made = plan_with(cloud.as_ref(), &cloud.account, desired, context.kinds, options).await;
-    spinner.finish();
+    drop(spinner);
     check_targets(&options.targets, session, &made)?;
     Ok(made)
 }
@@ -101,5 +100,5 @@ pub(crate) fn refusal(plan: &Plan) -> Option<Problem> {
         problem = problem.because(format!("`{}` {}", denial.address, denial.text));
     }
     let hints: BTreeSet<&str> = denials.iter().filter_map(|denial| denial.hint.as_deref()).collect();
-    Some(hints.into_iter().fold(problem, |problem, hint| problem.hint(hint)))
+    Some(hints.into_iter().fold(problem, Problem::hint))
 }

@@ -66,12 +66,12 @@ pub(crate) fn write(path: &Path, plan: &Plan, kinds: Kinds) -> Result<(), Proble
 
 /// The first sensitive field there.
 fn sensitive(fields: &Fields, rules: &[FieldRule]) -> Option<String> {
-    let ruled = rules.iter().find(|rule| rule.show == Show::Sensitive && fields.get(rule.path).is_some());
+    let below = rules.iter().find(|rule| rule.show == Show::Sensitive && fields.get(rule.path).is_some());
     let own = fields
         .0
         .keys()
         .find(|field| FieldRule::of(rules, &FieldPath(vec![(*field).clone()])).show == Show::Sensitive);
-    ruled.map(|rule| rule.path.to_owned()).or_else(|| own.cloned())
+    below.map(|rule| rule.path.to_owned()).or_else(|| own.cloned())
 }
 
 /// Reads a plan, unless it is not what this lakeform wrote.

@@ -24,11 +24,8 @@ pub(crate) enum Color {
 }
 
 /// Something that moves while the user waits; gone when dropped.
+#[must_use]
 pub(crate) struct Spinner(ProgressBar);
-
-impl Spinner {
-    pub(crate) fn finish(self) {}
-}
 
 impl Drop for Spinner {
     fn drop(&mut self) {
@@ -42,6 +39,19 @@ pub(crate) fn interject(text: &str) {
     // Where nobody listens, nothing is lost.
     let _ = stderr.write_all(text.as_bytes());
     let _ = stderr.flush();
+}
+
+/// Shows that something takes its time, to a person who watches.
+pub(crate) fn spinner(what: &'static str) -> Spinner {
+    let target = if is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(None, target).with_message(what);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    Spinner(bar)
+}
+
+/// Whether a person watches stderr.
+fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
 }
 
 /// Whether there is somebody to ask.
@@ -99,27 +109,13 @@ impl Ui {
         let _ = self.stderr.flush();
     }
 
-    /// Whether a person watches stderr.
-    pub(crate) fn is_watched(&self) -> bool {
-        std::io::stderr().is_terminal()
-    }
-
     /// How what is under way is shown.
     pub(crate) fn manner(&self, json: bool) -> Manner {
-        match (json, self.is_watched()) {
+        match (json, is_watched()) {
             (true, _) => Manner::Json,
             (false, true) => Manner::Live { color: self.talks_in_color() },
             (false, false) => Manner::Plain,
         }
-    }
-
-    /// Shows that something takes its time, to a person who watches.
-    pub(crate) fn spinner(&self, what: &'static str) -> Spinner {
-        let target =
-            if self.is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(None, target).with_message(what);
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Spinner(bar)
     }
 
     /// Writes a line of what is under way: JSON to stdout, anything else to stderr.

@@ -193,7 +193,8 @@ impl Loader<'_> {
         let checks = checks::decode(root.some("checks"), &entries, self.files, diagnostics);
         let desired = Desired {
             stack: basics.stack.clone(),
-            region: basics.region.clone(),
+            // Where nobody names one, the environment's is meant: the stand-in must not pass for a choice.
+            region: root.text("region").or_else(|| self.options.region.clone()).unwrap_or_default(),
             account: root.text("account"),
             resources,
             checks,

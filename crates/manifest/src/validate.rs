@@ -92,7 +92,13 @@ pub fn object(node: &Node, keys: &[Key], what: &str, diagnostics: &mut Diagnosti
             None => {
                 let names: Vec<&str> = keys.iter().map(|known| known.name).collect();
                 let message = format!("{what} has no key `{}`", name.escape_debug());
-                let hint = format!("known: {}", names.join(", "));
+                // `{ type: decimal(10,2) }` is two entries to YAML: the comma ends the first.
+                let torn = value.value == NodeValue::Null && name.ends_with(')');
+                let hint = if torn {
+                    "inside `{ … }` a text with a comma needs quotes: `type: 'decimal(10,2)'`".to_owned()
+                } else {
+                    format!("known: {}", names.join(", "))
+                };
                 diagnostics.error(Some(key.span), message).hint(hint).suggest(name, names);
             }
         }
@@ -130,7 +136,9 @@ pub fn describe(shape: &Shape) -> String {
         Shape::Bool => "true or false".to_owned(),
         Shape::Int { min, max } => format!("a whole number from {min} to {max}"),
         Shape::Number { min, max } => format!("a number from {min} to {max}"),
-        Shape::List(inner) => format!("a list of {}", describe(inner)),
+        Shape::List(Shape::Text(rule)) if rule.what == "a text" => "a list of texts".to_owned(),
+        Shape::List(Shape::Object(_)) => "a list of mappings".to_owned(),
+        Shape::List(inner) => format!("a list, each {}", describe(inner)),
         Shape::Map(rule, inner) => format!("a mapping of {} to {}", rule.what, describe(inner)),
         Shape::Object(_) => "a mapping".to_owned(),
         Shape::Any(shapes) => shapes.iter().map(describe).collect::<Vec<_>>().join(", or "),
@@ -195,6 +203,14 @@ mod tests {
                 "worker: the job has no key `worker` (did you mean `workers`?)",
                 "'aws:x': the key `aws:x` of `tags` must not start with `aws:` or `lakeform:`: these are reserved",
             ]
+        );
+    }
+
+    #[test]
+    fn a_comma_in_a_flow_mapping_is_explained() {
+        assert_eq!(
+            problems("workers: {type: G.1X(10,2)}\n")[1],
+            "2): `workers` has no key `2)` (inside `{ … }` a text with a comma needs quotes: `type: 'decimal(10,2)'`)"
         );
     }
 

@@ -11,7 +11,7 @@ use crate::{Address, Fields, LocalFile, Span, Value};
 pub struct Desired {
     /// The stack's name.
     pub stack: String,
-    /// The region.
+    /// The region; empty where neither the manifest nor the caller named one.
     pub region: String,
     /// The only account it may be applied to, if the manifest guards it.
     pub account: Option<String>,

@@ -54,64 +54,93 @@ struct Decider<'a> {
     stack: &'a str,
 }
 
-impl Decider<'_> {
-    /// Plans one wanted resource; true when `former`, the one that had its address, is being replaced by it, or
-    /// is to stay because it cannot be told yet what becomes of it.
-    fn want(self, resource: &Resource, live: &Live, former: Option<&Present>) -> bool {
-        let rules = self.kinds.rules(resource.address.kind());
-        let (identity, fields) = self
-            .snapshot
-            .resolved
-            .get(&resource.address)
-            .map_or((&resource.identity, &resource.fields), |(identity, fields)| (identity, fields));
-        let mark = |adopted| Mark {
+/// A wanted resource as it is meant in this account.
+struct Wanted<'a> {
+    resource: &'a Resource,
+    identity: &'a str,
+    fields: &'a Fields,
+    rules: &'a [FieldRule],
+    stack: &'a str,
+}
+
+impl Wanted<'_> {
+    fn mark(&self, adopted: bool) -> Mark {
+        Mark {
             stack: self.stack.to_owned(),
-            address: resource.address.clone(),
+            address: self.resource.address.clone(),
             adopted,
-            managed: Managed::of(fields, rules),
-        };
-        let step = |action, phase, why, changes, live: Option<&Present>, adopted| Step {
-            address: resource.address.clone(),
+            managed: Managed::of(self.fields, self.rules),
+        }
+    }
+
+    fn step(
+        &self,
+        action: Action,
+        why: Why,
+        changes: Vec<Change>,
+        live: Option<&Present>,
+        adopted: bool,
+    ) -> Step {
+        Step {
+            address: self.resource.address.clone(),
             action,
-            phase,
+            phase: if action == Action::Replace { Phase::Establish } else { Phase::Whole },
             why,
-            identity: identity.clone(),
+            identity: self.identity.to_owned(),
             changes,
-            fields: fields.clone(),
-            files: resource.files.clone(),
-            mark: Some(mark(adopted)),
+            fields: self.fields.clone(),
+            files: self.resource.files.clone(),
+            mark: Some(self.mark(adopted)),
             live: live.cloned(),
             permitted: false,
             after: BTreeSet::new(),
             behind: BTreeSet::new(),
             basis: live.map_or(Live::Absent, |live| Live::Present(live.clone())).fingerprint(),
-        };
+        }
+    }
+
+    /// The first half of its replacement: the end of what is there.
+    fn removal(&self, why: Why, present: &Present) -> Step {
+        removal(self.resource.address.clone(), Action::Replace, Phase::Remove, why, present)
+    }
+
+    fn creation(&self) -> Vec<Change> {
+        creation(self.fields, self.rules)
+    }
+}
+
+impl Decider<'_> {
+    /// Plans one wanted resource; true when `former`, the one that had its address, is being replaced by it, or
+    /// is to stay because it cannot be told yet what becomes of it.
+    fn want(self, resource: &Resource, live: &Live, former: Option<&Present>) -> bool {
+        let (identity, fields) = self
+            .snapshot
+            .resolved
+            .get(&resource.address)
+            .map_or((&resource.identity, &resource.fields), |(identity, fields)| (identity, fields));
+        let rules = self.kinds.rules(resource.address.kind());
+        let wanted = Wanted { resource, identity, fields, rules, stack: self.stack };
         match live {
             // Until the new one can be planned, the old one is what there is.
             Live::Unreadable(error) => {
                 self.block(resource, BlockedBy::Unreadable(error.clone()));
-                return former.is_some();
+                former.is_some()
             }
             Live::Conflict { reason, hint } => {
                 self.block(resource, BlockedBy::Conflict { reason: reason.clone(), hint: hint.clone() });
-                return former.is_some();
+                former.is_some()
             }
             Live::Absent => {
-                if let Some(former) = former {
-                    let why = Why::Renamed { from: former.identity.clone() };
-                    self.plan.steps.push(removal(
-                        resource.address.clone(),
-                        Action::Replace,
-                        Phase::Remove,
-                        why.clone(),
-                        former,
-                    ));
-                    let changes = creation(fields, rules);
-                    self.plan.steps.push(step(Action::Replace, Phase::Establish, why, changes, None, false));
-                    return true;
-                }
-                let changes = creation(fields, rules);
-                self.plan.steps.push(step(Action::Create, Phase::Whole, Why::NotFound, changes, None, false));
+                let Some(former) = former else {
+                    let create = wanted.step(Action::Create, Why::NotFound, wanted.creation(), None, false);
+                    self.plan.steps.push(create);
+                    return false;
+                };
+                let why = Why::Renamed { from: former.identity.clone() };
+                self.plan.steps.push(wanted.removal(why.clone(), former));
+                let establish = wanted.step(Action::Replace, why, wanted.creation(), None, false);
+                self.plan.steps.push(establish);
+                true
             }
             Live::Present(present) => match &present.mark {
                 Some(mark) if mark.stack != self.stack => {
@@ -119,51 +148,42 @@ impl Decider<'_> {
                         format!("`{identity}` belongs to the stack `{}` as `{}`", mark.stack, mark.address);
                     let hint = Some("rename it here, or remove it there first".to_owned());
                     self.block(resource, BlockedBy::Conflict { reason, hint });
+                    former.is_some()
                 }
                 None => {
                     let changes = diff(fields, &present.fields, rules, &Managed::default());
-                    self.plan.steps.push(step(
-                        Action::Adopt,
-                        Phase::Whole,
-                        Why::Unmarked,
-                        changes,
-                        Some(present),
-                        true,
-                    ));
+                    let adopt = wanted.step(Action::Adopt, Why::Unmarked, changes, Some(present), true);
+                    self.plan.steps.push(adopt);
+                    false
                 }
                 Some(found) => {
-                    let changes = diff(fields, &present.fields, rules, &found.managed);
-                    let forced: Vec<FieldPath> = changes
-                        .iter()
-                        .filter(|change| change.effect == Effect::Replace)
-                        .map(|change| change.path.clone())
-                        .collect();
-                    if !forced.is_empty() {
-                        let why = Why::Immutable(forced);
-                        let address = resource.address.clone();
-                        self.plan.steps.push(removal(
-                            address,
-                            Action::Replace,
-                            Phase::Remove,
-                            why.clone(),
-                            present,
-                        ));
-                        let mut establish =
-                            step(Action::Replace, Phase::Establish, why, changes, None, found.adopted);
-                        establish.live = Some(present.clone());
-                        self.plan.steps.push(establish);
-                    } else if !changes.is_empty() || *found != mark(found.adopted) {
-                        let adopted = found.adopted;
-                        let update =
-                            step(Action::Update, Phase::Whole, Why::Differs, changes, Some(present), adopted);
-                        self.plan.steps.push(update);
-                    } else {
-                        self.plan.unchanged.insert(resource.address.clone());
-                    }
+                    self.compare(&wanted, present, found);
+                    false
                 }
             },
         }
-        false
+    }
+
+    /// Plans what leads from one of ours to what is wanted.
+    fn compare(self, wanted: &Wanted<'_>, present: &Present, found: &Mark) {
+        let changes = diff(wanted.fields, &present.fields, wanted.rules, &found.managed);
+        let forced: Vec<FieldPath> = changes
+            .iter()
+            .filter(|change| change.effect == Effect::Replace)
+            .map(|change| change.path.clone())
+            .collect();
+        if !forced.is_empty() {
+            let why = Why::Immutable(forced);
+            self.plan.steps.push(wanted.removal(why.clone(), present));
+            let mut establish = wanted.step(Action::Replace, why, changes, None, found.adopted);
+            establish.live = Some(present.clone());
+            self.plan.steps.push(establish);
+        } else if !changes.is_empty() || *found != wanted.mark(found.adopted) {
+            let update = wanted.step(Action::Update, Why::Differs, changes, Some(present), found.adopted);
+            self.plan.steps.push(update);
+        } else {
+            self.plan.unchanged.insert(wanted.resource.address.clone());
+        }
     }
 
     /// Plans the end of one resource of the manifest, in a destroy.

@@ -33,7 +33,8 @@ pub fn emulator_version() -> &'static str {
 
 /// The folder that tests share: `LAKEFORM_SANDBOX_ENV`, else `sandbox-env` in Cargo's target folder.
 pub fn test_directory() -> PathBuf {
-    if let Some(named) = std::env::var_os("LAKEFORM_SANDBOX_ENV") {
+    let named = std::env::var_os("LAKEFORM_SANDBOX_ENV").filter(|named| !named.is_empty());
+    if let Some(named) = named {
         return PathBuf::from(named);
     }
     let program = std::env::current_exe().unwrap_or_default();

@@ -10,19 +10,26 @@ const HEAD: &str = "lakeform: 1\nstack: tables\ndatabases:\n  shop:\n    tables:
 
 async fn table(lab: &Lab, name: &str) -> Table {
     let get = lab.cloud.glue().get_table().database_name("shop").name(name);
-    get.send().await.unwrap().table.unwrap()
+    get.send().await.expect("the emulator answers").table.expect("the emulator answers")
 }
 
 /// What somebody else does to a table: everything it is, and one change.
 async fn rewrite(lab: &Lab, name: &str, change: impl FnOnce(&mut TableInput)) {
     let table = table(lab, name).await;
-    let mut input = TableInput::builder().name(name).build().unwrap();
+    let mut input = TableInput::builder().name(name).build().expect("the emulator answers");
     input.storage_descriptor = table.storage_descriptor;
     input.parameters = table.parameters;
     input.partition_keys = table.partition_keys;
     input.table_type = table.table_type;
     change(&mut input);
-    lab.cloud.glue().update_table().database_name("shop").table_input(input).send().await.unwrap();
+    lab.cloud
+        .glue()
+        .update_table()
+        .database_name("shop")
+        .table_input(input)
+        .send()
+        .await
+        .expect("the emulator answers");
 }
 
 #[tokio::test]
@@ -83,11 +90,12 @@ async fn keys_of_others_stay_and_a_dropped_one_goes() {
 #[tokio::test]
 async fn many_tables_are_read_a_hundred_at_a_time() {
     let lab = Lab::new(On::Ministack).await;
-    let tables: String = (0..250)
+    let tables = (0..250)
         .map(|n| {
             format!("      t{n}: {{ location: 's3://lake/t{n}/', format: parquet, columns: {{ a: int }} }}\n")
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let desired = lab.load(&format!("{HEAD}{tables}"));
     lab.settle(&desired).await;
     let before = lab.cloud.calls.by_operation();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lakeform_executor::{ApplyOptions, Stop, Summary, apply};
+use lakeform_executor::{ApplyOptions, Stop, apply};
 use lakeform_model::Plan;
 use lakeform_planner::PlanOptions;
 
@@ -66,10 +66,10 @@ pub(crate) async fn run(args: &ApplyArgs, context: &Context, ui: &mut Ui) -> Res
         }
         None => {
             let options = PlanOptions { adopt: args.adopt, ..args.scope.options() };
-            make_plan(&session, context, &options, ui).await?
+            make_plan(&session, context, &options).await?
         }
     };
-    plan::show(&made, &session.desired, false, context, ui)?;
+    announce(&made, &session, context, ui)?;
     if let Some(problem) = refusal(&made) {
         return Err(problem);
     }
@@ -77,6 +77,8 @@ pub(crate) async fn run(args: &ApplyArgs, context: &Context, ui: &mut Ui) -> Res
     let mut exit = Exit::Done;
     if !made.steps.is_empty() {
         ui.confirm("Apply this plan?", "yes", args.how.yes)?;
+    }
+    if !made.steps.is_empty() || context.global.json {
         exit = carry_out(&made, &session, context, &args.how, "Apply", ui).await?;
     }
     if blocked && exit == Exit::Done {
@@ -90,6 +92,21 @@ pub(crate) async fn run(args: &ApplyArgs, context: &Context, ui: &mut Ui) -> Res
         exit = check::check_all(&session, context, ui).await?;
     }
     Ok(exit)
+}
+
+/// Shows a plan before the question: for scripts on one line, as the events that follow.
+pub(crate) fn announce(
+    plan: &Plan,
+    session: &Session,
+    context: &Context,
+    ui: &mut Ui,
+) -> Result<(), Problem> {
+    if context.global.json {
+        let mut json = render::json::plan(plan)?;
+        json["event"] = "plan".into();
+        return ui.json(&json);
+    }
+    plan::show(plan, &session.desired, false, context, ui)
 }
 
 /// Applies a plan that was agreed to, and tells how it goes and how it ended.
@@ -116,19 +133,21 @@ pub(crate) async fn carry_out(
     };
     progress.finish();
     if manner == Manner::Json {
-        ui.json(&render::json::summary(&summary))?;
+        let mut json = render::json::summary(&summary);
+        if context.global.calls {
+            json["calls"] = serde_json::to_value(context.calls())?;
+        }
+        ui.json(&json)?;
     } else {
         ui.data(&render::summary::summary(plan, &summary, verb))?;
     }
-    Ok(exit_of(&summary))
-}
-
-fn exit_of(summary: &Summary) -> Exit {
-    if summary.is_interrupted() {
+    // A step that was stopped while it waited to try again has failed because of that.
+    let stopped = summary.is_interrupted() || (stop.is_requested() && !summary.is_success());
+    Ok(if stopped {
         Exit::Interrupted
     } else if summary.is_success() {
         Exit::Done
     } else {
         Exit::Failed
-    }
+    })
 }

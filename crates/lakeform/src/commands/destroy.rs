@@ -4,8 +4,7 @@ use clap::Args;
 use lakeform_planner::PlanOptions;
 
 use crate::cli::ManifestArgs;
-use crate::commands::apply::{HowArgs, carry_out};
-use crate::commands::plan::show;
+use crate::commands::apply::{HowArgs, announce, carry_out};
 use crate::context::Context;
 use crate::error::{Exit, Problem};
 use crate::planning::{ScopeArgs, make_plan, refusal};
@@ -33,8 +32,8 @@ pub(crate) async fn run(args: &DestroyArgs, context: &Context, ui: &mut Ui) -> R
     let session = context.connect(offline, ui).await?;
     let options =
         PlanOptions { destroy: true, include_adopted: args.include_adopted, ..args.scope.options() };
-    let plan = make_plan(&session, context, &options, ui).await?;
-    show(&plan, &session.desired, false, context, ui)?;
+    let plan = make_plan(&session, context, &options).await?;
+    announce(&plan, &session, context, ui)?;
     if let Some(problem) = refusal(&plan) {
         return Err(problem);
     }
@@ -42,6 +41,8 @@ pub(crate) async fn run(args: &DestroyArgs, context: &Context, ui: &mut Ui) -> R
     if !plan.steps.is_empty() {
         let stack = &session.desired.stack;
         ui.confirm(&format!("Destroy the stack `{stack}`?"), stack, args.how.yes)?;
+    }
+    if !plan.steps.is_empty() || context.global.json {
         exit = carry_out(&plan, &session, context, &args.how, "Destroy", ui).await?;
     }
     if !plan.blocked.is_empty() && exit == Exit::Done {

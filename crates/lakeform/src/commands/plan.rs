@@ -17,6 +17,7 @@ use crate::ui::Ui;
 
 /// Show what would change, without changing it
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "a flag each")]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) manifest: ManifestArgs,
@@ -58,12 +59,15 @@ pub(crate) async fn run(args: &PlanArgs, context: &Context, ui: &mut Ui) -> Resu
         (plan_recorded(&recorded, &offline.desired, context, &options).await, offline.desired)
     } else {
         let session = context.connect(offline, ui).await?;
-        let plan = make_plan(&session, context, &options, ui).await?;
+        let plan = make_plan(&session, context, &options).await?;
         (plan, session.desired)
     };
-    show(&plan, &desired, args.full, context, ui)?;
+    // The file first: a reader of the output that goes away must not cost it.
     if let Some(path) = &args.out {
         saved_plan::write(path, &plan, context.kinds)?;
+    }
+    show(&plan, &desired, args.full, context, ui)?;
+    if let Some(path) = &args.out {
         ui.talk(&format!("\nSaved: `lakeform apply {}` does exactly this\n", path.display()));
     }
     Ok(if !plan.blocked.is_empty() {

@@ -11,7 +11,7 @@ use crate::error::{Exit, Problem};
 use crate::interrupt::Interrupt;
 use crate::render::answer;
 use crate::stack;
-use crate::ui::Ui;
+use crate::ui::{Ui, spinner};
 
 /// Run SQL on Athena, in the stack's workgroup and database
 #[derive(Debug, Args)]
@@ -86,9 +86,9 @@ pub(crate) async fn run(args: &QueryArgs, context: &Context, ui: &mut Ui) -> Res
     };
     let halt = Halt::default();
     let _interrupt = Interrupt::stops_queries(&halt);
-    let spinner = ui.spinner("Athena is at work");
+    let spinner = spinner("Athena is at work");
     let result = query(session.cloud.as_ref(), &request, args.limit, Pace::QUERY, &halt).await;
-    spinner.finish();
+    drop(spinner);
     match result {
         Ok(answer) => show(&answer, args, context, ui),
         Err(QueryError::Cancelled { .. }) if halt.wish() > lakeform_engine::Wish::GoOn => {

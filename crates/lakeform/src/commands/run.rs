@@ -36,7 +36,7 @@ pub(crate) struct RunArgs {
     /// Minutes until Glue ends a run, over the job's own
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(i32).range(1..10080))]
     timeout: Option<i32>,
-    /// Start the jobs that wait for nothing, and do not follow them
+    /// Start the jobs and do not follow them; refused where one waits for another
     #[arg(long)]
     no_wait: bool,
     /// What a DPU-hour costs in US dollars, over the manifest's `pricing`
@@ -55,6 +55,7 @@ pub(crate) async fn run(args: &RunArgs, context: &Context, ui: &mut Ui) -> Resul
     let offline = context.load(&args.manifest, ui)?;
     let all = stack::jobs(&offline.desired)?;
     let jobs = stack::select(&all, &args.jobs, args.from.as_deref(), args.all)?;
+    check_no_wait(&jobs, args.no_wait)?;
     let session = context.connect(offline, ui).await?;
     let named = |(name, value): &(String, String)| {
         let name = if name.starts_with("--") { name.clone() } else { format!("--{name}") };
@@ -67,6 +68,20 @@ pub(crate) async fn run(args: &RunArgs, context: &Context, ui: &mut Ui) -> Resul
         ..RunOptions::default()
     };
     follow(&session, &jobs, &options, args.dpu_price, context, ui).await
+}
+
+/// Nobody would be there to start what waits for others.
+fn check_no_wait(jobs: &[Job], no_wait: bool) -> Result<(), Problem> {
+    match jobs.iter().find(|job| no_wait && !job.after.is_empty()) {
+        Some(job) => {
+            let before = job.after.iter().map(|before| format!("`{}`", jobs[*before].key));
+            let before = before.collect::<Vec<_>>().join(", ");
+            let message = format!("`--no-wait` cannot start `{}`: it reads what {before} writes", job.key);
+            Err(Problem::new(message)
+                .hint("leave out `--no-wait`, or name jobs that do not wait for each other"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Runs all jobs of the stack; a stack without jobs has nothing to run.

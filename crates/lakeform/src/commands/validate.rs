@@ -10,6 +10,7 @@ use crate::ui::Ui;
 
 pub(crate) fn run(args: &ManifestArgs, context: &Context, ui: &mut Ui) -> Result<Exit, Problem> {
     let offline = context.load(args, ui)?;
+    crate::stack::jobs(&offline.desired)?;
     let (resources, checks) = (offline.desired.resources.len(), offline.desired.checks.len());
     if context.global.json {
         ui.document(&json!({

@@ -54,11 +54,10 @@ fn difference(change: &Change, limit: usize) -> Shown {
         (Some(value), _) => listed(value).join("\n"),
     };
     let is_wide = |value: &Option<Value>| match (value, show) {
-        (None, _) => false,
         (Some(_), Show::Document) => true,
         (Some(value @ (Value::List(_) | Value::Map(_))), _) => inline(value).chars().count() > ONE_LINE / 2,
         (Some(Value::Text(text)), Show::Lines) => text.contains('\n'),
-        (Some(_), _) => false,
+        (Some(_) | None, _) => false,
     };
     if *show == Show::Sensitive {
         return one(name, format!("{} {remark}", paint(DIM, "(hidden) -> (hidden)")));

@@ -140,7 +140,7 @@ fn step_lines(step: &Step, view: &View<'_>, line: &mut impl FnMut(String)) {
 /// The reason, unless the action says it already.
 fn why(why: &Why) -> Option<String> {
     Some(match why {
-        Why::NotFound | Why::Differs => return None,
+        Why::NotFound | Why::Differs | Why::Destroy => return None,
         Why::Immutable(paths) => {
             let paths: Vec<String> =
                 paths.iter().map(|path| format!("`{}`", escape(&path.to_string()))).collect();
@@ -148,7 +148,6 @@ fn why(why: &Why) -> Option<String> {
         }
         Why::Renamed { from } => format!("it is `{}` now", escape(from)),
         Why::LeftManifest => "it left the manifest".to_owned(),
-        Why::Destroy => return None,
         Why::Unmarked => "it exists and carries nobody's mark".to_owned(),
         Why::Released => "it was adopted: it stays, without the mark".to_owned(),
     })

@@ -324,9 +324,9 @@ mod tests {
         timeout second: NameError: x\u{1b}[2J
           logs: /aws-glue/jobs/error and /aws-glue/jobs/output, stream jr_1
 
-         first    succeeded   1m 35s   0.050 DPU-hours   jr_1
-         second   timeout     1m 35s   0.050 DPU-hours   jr_1
-         third    skipped
+         first   succeeded  1m 35s  0.050 DPU-hours  jr_1
+         second  timeout    1m 35s  0.050 DPU-hours  jr_1
+         third   skipped
 
         Run: 1 succeeded, 1 failed, 1 skipped in 1m 40s, 0.100 DPU-hours, about $0.04 at $0.44 an hour
         ");

@@ -234,7 +234,9 @@ fn from_file(entry: &Entry<'_>, path: &Node, name: &str, scope: &mut Scope<'_>) 
     let tables = match ddl::parse(&text) {
         Ok(tables) => tables,
         Err(problems) => {
-            problems.iter().for_each(|problem| report(file, problem, scope));
+            for problem in &problems {
+                report(file, problem, scope);
+            }
             return None;
         }
     };

@@ -149,8 +149,8 @@ pub(super) fn transforms(
     found
 }
 
-/// What makes CreateTable write Iceberg metadata. Without partitions the columns of the `TableInput` are the
-/// schema; partitions need schema and spec in Iceberg's own words. Source: the OpenTableFormatInput API reference.
+/// What makes `CreateTable` write Iceberg metadata. Without partitions the columns of the `TableInput` are the
+/// schema; partitions need schema and spec in Iceberg's own words. Source: the `OpenTableFormatInput` API reference.
 pub(super) fn for_create(fields: &Fields) -> Result<Option<OpenTableFormatInput>, CloudError> {
     if fields.get("open_table_format").is_none() {
         return Ok(None);
