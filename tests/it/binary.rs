@@ -15,7 +15,7 @@ pub(crate) fn lakeform() -> &'static Path {
         let profile = test.ancestors().nth(2).expect("target/<profile>/deps/<test>").to_owned();
         let release = profile.file_name().is_some_and(|name| name == "release");
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--locked", "--package", "lakeform", "--bin", "lakeform"]);
+        build.args(["build", "--quiet", "--locked", "--workspace", "--bin", "lakeform"]);
         build.arg("--target-dir").arg(profile.parent().expect("target/<profile>"));
         if release {
             build.arg("--release");

@@ -9,6 +9,7 @@ mod executor;
 mod fields;
 mod kinds;
 mod lab;
+mod least_privilege;
 mod properties;
 
 use std::sync::Arc;
