@@ -7,15 +7,18 @@ use std::sync::OnceLock;
 /// An address where nothing listens: a test that forgets its endpoint reaches nobody.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
-/// The binary, built once with the profile of the tests.
+/// The binary: the one that `LAKEFORM_TEST_BINARY` names, else built once with the profile of the tests.
 pub(crate) fn lakeform() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(built) = std::env::var_os("LAKEFORM_TEST_BINARY") {
+            return built.into();
+        }
         let test = std::env::current_exe().expect("a test has a path");
         let profile = test.ancestors().nth(2).expect("target/<profile>/deps/<test>").to_owned();
         let release = profile.file_name().is_some_and(|name| name == "release");
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--locked", "--workspace", "--bin", "lakeform"]);
+        build.args(["build", "--quiet", "--locked", "--package", "lakeform", "--bin", "lakeform"]);
         build.arg("--target-dir").arg(profile.parent().expect("target/<profile>"));
         if release {
             build.arg("--release");
