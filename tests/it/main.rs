@@ -7,6 +7,8 @@ mod cases;
 mod catalog;
 mod executor;
 mod fields;
+mod import;
+mod inventory;
 mod kinds;
 mod lab;
 mod least_privilege;
