@@ -6,8 +6,11 @@ mod binary;
 mod catalog;
 mod executor;
 mod fields;
+mod import;
+mod inventory;
 mod kinds;
 mod lab;
+mod least_privilege;
 mod life;
 mod properties;
 

@@ -34,6 +34,9 @@ pub struct CallRecord {
     /// The error code that was answered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
+    /// The IAM actions it asked for, where the proxy holds calls against a policy.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub actions: Vec<String>,
     /// The injected fault, where there was one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fault: Option<String>,

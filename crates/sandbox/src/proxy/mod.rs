@@ -16,10 +16,12 @@ mod glue_table_shape;
 mod glue_tables;
 mod glue_tags;
 mod iam;
+mod iam_actions;
 mod iam_roles;
 mod journal;
 pub(crate) mod memory;
 mod pages;
+mod policy;
 pub(crate) mod recognise;
 pub(crate) mod refusal;
 mod rules;
@@ -39,6 +41,7 @@ use tokio::sync::oneshot;
 
 pub use faults::{Effect, Fault, Faults};
 pub use journal::{CallRecord, counts};
+pub use policy::Policy;
 
 use crate::runs::RunsConfig;
 use server::Server;
@@ -50,6 +53,8 @@ pub struct ProxyConfig {
     pub port: u16,
     /// Faults from the start; [`ProxyHandle::set_faults`] changes them.
     pub faults: Faults,
+    /// Refuses what this IAM policy does not allow; [`ProxyHandle::set_policy`] changes it.
+    pub policy: Option<Policy>,
     /// Appends one JSON line a call.
     pub log: Option<PathBuf>,
     /// Keeps about so many calls in memory; absent keeps all.
@@ -141,6 +146,11 @@ impl ProxyHandle {
     /// Plays this script from now on; its counters start at zero.
     pub fn set_faults(&self, faults: Faults) {
         self.server.set_faults(faults);
+    }
+
+    /// Refuses what this IAM policy does not allow, from now on; none allows everything.
+    pub fn set_policy(&self, policy: Option<Policy>) {
+        self.server.set_policy(policy);
     }
 
     /// Stops listening and waits for the threads to end.
