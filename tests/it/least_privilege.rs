@@ -36,11 +36,11 @@ fn later(manifest: &Value) -> Value {
     later["tags"] = json!({ "team": "data" });
     later["buckets"]["lake"]["versioning"] = true.into();
     later["buckets"]["lake"]["lifecycle"] =
-        json!([{ "id": "tidy", "abort_incomplete_multipart_upload": 7, "prefix": "athena/" }]);
-    later["network"]["gateway_endpoints"]["s3"]["policy"] = json!({
+        json!([{ "id": "tidy", "abort_incomplete_multipart_days": 7, "prefix": "athena/" }]);
+    later["network"]["gateway_endpoints"]["s3"]["policy"] = json!({ "document": {
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*" }],
-    });
+    } });
     let role = &mut later["roles"]["glue"];
     role["description"] = "runs the jobs".into();
     role["trust"] = json!({
@@ -54,7 +54,7 @@ fn later(manifest: &Value) -> Value {
     });
     role["policies"].as_object_mut().expect("policies").remove("GlueAccess");
     later["athena"]["workgroups"]["stedi"]["description"] = "questions".into();
-    later["athena"]["queries"] = json!({ "customers": { "sql": "select 1", "database": "stedi" } });
+    later["queries"] = json!({ "customers": { "sql": "select 1", "database": "stedi" } });
     later["databases"]["stedi"]["description"] = "another".into();
     later["databases"]["stedi"]["tables"]["customer_trusted"]["description"] = "another".into();
     later["jobs"]["customer_landing_to_trusted"]["timeout"] = 20.into();
@@ -185,7 +185,7 @@ impl Account {
         }
         std::fs::remove_file(self.lab.folder.path().join("data/customer/landing/new.json")).expect("a file");
         let mut last = later.clone();
-        last["athena"]["queries"]["customers"]["sql"] = "select 2".into();
+        last["queries"]["customers"]["sql"] = "select 2".into();
         let desired = self.load(&last);
         if !self.bring(&desired, &PlanOptions::default(), policies).await {
             return false;
