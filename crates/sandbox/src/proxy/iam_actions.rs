@@ -3,19 +3,20 @@
 
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::recognise::{Scope, Service, value_of};
 
 /// One action that a call asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ask {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Ask {
     /// `glue:GetTables`.
-    pub(crate) action: String,
+    pub action: String,
     /// An ARN, `*` for an action on nothing in particular; `None` where the call does not tell.
-    pub(crate) resource: Option<String>,
-    /// What conditions may be about.
-    pub(crate) context: Vec<(&'static str, String)>,
+    pub resource: Option<String>,
+    /// What conditions may be about: keys and their values.
+    pub context: Vec<(String, String)>,
 }
 
 /// A call as far as permissions go.
@@ -202,10 +203,11 @@ fn iam(asked: &Asked<'_>) -> Vec<Ask> {
     let mut more = Vec::new();
     match asked.operation {
         "AttachRolePolicy" | "DetachRolePolicy" => {
-            ask.context.push(("iam:PolicyARN", asked.form("PolicyArn").to_owned()));
+            ask.context.push(("iam:PolicyARN".to_owned(), asked.form("PolicyArn").to_owned()));
         }
         "PutRolePermissionsBoundary" => {
-            ask.context.push(("iam:PermissionsBoundary", asked.form("PermissionsBoundary").to_owned()));
+            ask.context
+                .push(("iam:PermissionsBoundary".to_owned(), asked.form("PermissionsBoundary").to_owned()));
         }
         "CreateRole" => {
             if asked.has_form("Tags.") {
@@ -214,7 +216,7 @@ fn iam(asked: &Asked<'_>) -> Vec<Ask> {
             if asked.has_form("PermissionsBoundary") {
                 let mut boundary = Ask::on("iam:PutRolePermissionsBoundary", role);
                 let arn = asked.form("PermissionsBoundary").to_owned();
-                boundary.context.push(("iam:PermissionsBoundary", arn));
+                boundary.context.push(("iam:PermissionsBoundary".to_owned(), arn));
                 more.push(boundary);
             }
         }
@@ -297,7 +299,7 @@ fn pass(asked: &Asked<'_>, role: &str) -> Ask {
     } else {
         format!("arn:aws:iam::{account}:role/{role}")
     };
-    let context = vec![("iam:PassedToService", "glue.amazonaws.com".to_owned())];
+    let context = vec![("iam:PassedToService".to_owned(), "glue.amazonaws.com".to_owned())];
     Ask { context, ..Ask::on("iam:PassRole", arn) }
 }
 

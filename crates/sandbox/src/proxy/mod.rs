@@ -40,6 +40,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub use faults::{Effect, Fault, Faults};
+pub use iam_actions::Ask;
 pub use journal::{CallRecord, counts};
 pub use policy::Policy;
 

@@ -48,7 +48,8 @@ impl Policy {
         asks.iter().find(|ask| !self.allows(ask))
     }
 
-    fn allows(&self, ask: &Ask) -> bool {
+    /// Whether the policy allows what a call asks for.
+    pub fn allows(&self, ask: &Ask) -> bool {
         let fitting = || self.statements.iter().filter(|statement| statement.fits(ask));
         fitting().any(|statement| statement.allows) && fitting().all(|statement| statement.allows)
     }
@@ -162,7 +163,7 @@ mod tests {
             "Condition": {"StringEquals": {"iam:PassedToService": ["glue.amazonaws.com"]}}}]}"#;
         let mut pass = ask("iam:PassRole", Some("arn:aws:iam::1:role/r"));
         assert!(!allowed(policy, &pass));
-        pass.context.push(("iam:PassedToService", "glue.amazonaws.com".to_owned()));
+        pass.context.push(("iam:PassedToService".to_owned(), "glue.amazonaws.com".to_owned()));
         assert!(allowed(policy, &pass));
     }
 

@@ -67,9 +67,8 @@ impl Server {
     /// Why the policy refuses a call, if it does; the record learns what was asked for.
     fn judged(&self, asked: &Asked<'_>, record: &mut CallRecord) -> Option<Refusal> {
         let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()?;
-        let asks = asks(asked);
-        record.actions = asks.iter().map(|ask| ask.action.clone()).collect();
-        let refused = policy.refused(&asks)?;
+        record.asks = asks(asked);
+        let refused = policy.refused(&record.asks)?;
         Some(policy::refusal(asked.service, &asked.scope.account, refused))
     }
 
@@ -162,7 +161,7 @@ async fn respond(server: &Server, request: Request<Incoming>) -> Result<Response
         status: 0,
         mutating,
         error: None,
-        actions: Vec::new(),
+        asks: Vec::new(),
         fault: None,
     };
     let verdict = server.player().judge(&name, &signature.scope.account, mutating);
