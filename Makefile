@@ -22,9 +22,13 @@ test: emulators layers ## every test
 SPARK_ENV := $(or $(LAKEFORM_SANDBOX_ENV),target/sandbox-env)
 
 spark-tests: ## Glue jobs on a real Spark; needs Java 17
-	cargo test --package lakeform-sandbox --test spark -- --ignored
+	cargo test --workspace --test version --test spark --test it -- --ignored
 	PYTHONPATH=crates/sandbox/python PYTHONDONTWRITEBYTECODE=1 $(SPARK_ENV)/venv-spark/bin/python \
 	  -W ignore::ResourceWarning -m unittest discover --buffer -s crates/sandbox/python/tests -t crates/sandbox/python
+
+plan-%: ## the plan of one folder in tests/cases, as a user sees it
+	cargo build --quiet --package lakeform
+	cd tests/cases/$* && $(CURDIR)/target/debug/lakeform plan --live live.yaml $$(cat args 2>/dev/null)
 
 emulators: $(VENV)/env ## the second emulator; the first is installed by the tests that use it
 

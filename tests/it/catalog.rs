@@ -26,7 +26,7 @@ fn every_file_of_a_kind_is_in_the_catalog() {
 #[test]
 fn every_default_in_a_rule_reads_as_json() {
     for kind in KINDS.0 {
-        for rule in kind.rules() {
+        for rule in kind.facts().rules {
             if let Unset::Default(Literal::Json(text)) = rule.unset {
                 let read: Result<serde_json::Value, _> = serde_json::from_str(text);
                 assert!(read.is_ok(), "{} {}: {text}", kind.name(), rule.path);

@@ -156,7 +156,8 @@ fn no_rule_of_any_kind_is_left_out() {
         let excused = |rule: &FieldRule| {
             walks.get(kind.name()).is_some_and(|walk| walk.untouched.contains_key(rule.path))
         };
-        let rules = kind.rules().iter().filter(|rule| rule.on_change != OnChange::Ignore && !excused(rule));
+        let rules =
+            kind.facts().rules.iter().filter(|rule| rule.on_change != OnChange::Ignore && !excused(rule));
         for rule in rules.filter(|rule| !touched.iter().any(|path| path.is_within(rule.path))) {
             missing.push(format!("{}: {}", kind.name(), rule.path));
         }

@@ -33,6 +33,7 @@ pub(crate) enum On {
 /// An empty account, and a folder for a manifest.
 pub(crate) struct Lab {
     pub(crate) cloud: Arc<Cloud>,
+    pub(crate) endpoint: String,
     pub(crate) folder: tempfile::TempDir,
     _turn: Option<MutexGuard<'static, ()>>,
 }
@@ -57,7 +58,8 @@ impl Lab {
             credentials: Some((account.to_owned(), "testing".to_owned())),
         };
         let cloud = Arc::new(Cloud::connect(options).await.expect("the emulator answers"));
-        Self { cloud, folder: tempfile::tempdir().expect("a folder"), _turn: turn }
+        let endpoint = endpoint.to_owned();
+        Self { cloud, endpoint, folder: tempfile::tempdir().expect("a folder"), _turn: turn }
     }
 
     /// Puts a file beside the manifest.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test takes for granted fails the test")]
 
 mod binary;
+mod cases;
 mod catalog;
 mod executor;
 mod fields;
@@ -12,7 +13,9 @@ mod kinds;
 mod lab;
 mod least_privilege;
 mod life;
+mod proof;
 mod properties;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;

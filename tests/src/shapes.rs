@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lakeform_model::{
-    Address, Desired, Draft, Entry, FieldRule, Fields, Holds, Kind, Kinds, Literal, Merge, OnChange,
+    Address, Desired, Draft, Entry, Facts, FieldRule, Fields, Holds, Kind, Kinds, Literal, Merge, OnChange,
     Permissions, Resource, Scope, Shape, Span, Value,
 };
 
@@ -28,23 +28,16 @@ pub const SHAPES: Kinds = Kinds(&[&Vessel, &Label]);
 macro_rules! shape {
     ($type:ty, $name:literal, $place:literal, $rules:expr, $holds:expr) => {
         impl Kind for $type {
-            fn name(&self) -> &'static str {
-                $name
-            }
-            fn place(&self) -> &'static [&'static str] {
-                &[$place]
-            }
-            fn shape(&self) -> Shape {
-                Shape::Free
-            }
-            fn rules(&self) -> &'static [FieldRule] {
-                $rules
-            }
-            fn holds(&self) -> Holds {
-                $holds
-            }
-            fn about(&self) -> &'static str {
-                "a kind of the tests"
+            fn facts(&self) -> &'static Facts {
+                &Facts {
+                    name: $name,
+                    place: &[$place],
+                    shape: Shape::Free,
+                    beside: &[],
+                    rules: $rules,
+                    holds: $holds,
+                    about: "a kind of the tests",
+                }
             }
             fn identity(&self, entry: &Entry<'_>) -> String {
                 entry.name()

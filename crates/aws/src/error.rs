@@ -22,6 +22,18 @@ where
         let extras = error.as_service_error()?.meta();
         extras.extra("aws_request_id").map(str::to_owned)
     });
+    if request_id.is_none() && raw.is_some_and(is_web_page) {
+        let message = "the endpoint answered with a web page, as no service of AWS does".to_owned();
+        let class = Class::Unimplemented;
+        return CloudError {
+            class,
+            operation: operation.to_owned(),
+            code: None,
+            message,
+            request_id,
+            status,
+        };
+    }
     if let Some(service) = error.as_service_error() {
         let code = service.code().map(str::to_owned);
         let message = service.message().map_or_else(|| no_message(status), str::to_owned);
@@ -36,8 +48,24 @@ where
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Class::Unavailable,
         _ => Class::Unknown,
     };
-    let message = innermost(error);
+    let chain = causes(error);
+    let message = match class {
+        Class::Credentials if chain.iter().any(|cause| cause.contains("no credentials found")) => {
+            "no credentials: none in the environment, a profile, a web identity, a container or an instance"
+                .to_owned()
+        }
+        // The outer causes only repeat that a request could not be sent.
+        Class::Unreachable => chain[chain.len().saturating_sub(2)..].join(": "),
+        _ => chain.join(": "),
+    };
     CloudError { class, operation: operation.to_owned(), code: None, message, request_id, status }
+}
+
+/// Whether an answer is what a web framework says for want of better: an emulator does so for a call it lacks.
+/// AWS's own failures are JSON or XML and carry a request id.
+fn is_web_page(response: &HttpResponse) -> bool {
+    let is_html = response.headers().get("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+    is_html && response.status().as_u16() == 500
 }
 
 /// Names the operation of a failed call.
@@ -76,8 +104,8 @@ fn no_message(status: Option<u16>) -> String {
     status.map_or_else(|| "no message".to_owned(), |status| format!("HTTP {status} without a message"))
 }
 
-/// The whole chain of causes on one line; the outer ones ("dispatch failure") alone say nothing.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+/// The whole chain of causes, each once; the outer ones ("dispatch failure") alone say nothing.
+fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(cause) = next {
@@ -87,7 +115,7 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         }
         next = cause.source();
     }
-    parts.join(": ")
+    parts
 }
 
 fn is_about_credentials(error: &(dyn std::error::Error + 'static)) -> bool {

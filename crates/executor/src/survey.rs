@@ -47,7 +47,7 @@ pub async fn survey(account: &dyn Account, desired: &Desired, kinds: Kinds) -> S
 
     // What holds data is read first: other kinds' marks may lie in it.
     let (holders, others): (Vec<&dyn Kind>, Vec<&dyn Kind>) =
-        kinds.0.iter().copied().partition(|kind| kind.holds() == Holds::Data);
+        kinds.0.iter().copied().partition(|kind| kind.facts().holds == Holds::Data);
     let mut hints = Holders::new();
     for kinds in [holders, others] {
         let surveys = join_all(kinds.iter().map(|kind| {

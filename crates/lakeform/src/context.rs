@@ -9,7 +9,7 @@ use lakeform_aws::kinds::KINDS;
 use lakeform_aws::{Calls, Cloud, CloudOptions};
 use lakeform_engine::{Job, JobOutcome, RunSummary};
 use lakeform_manifest::{Cached, Folder, LoadOptions, Loaded, load};
-use lakeform_model::{Account, Desired, Kinds};
+use lakeform_model::{Account, Class, CloudError, Desired, Kinds};
 use lakeform_sandbox::{Options, Status, lifecycle, run_logs};
 
 use crate::cli::{Global, ManifestArgs};
@@ -48,6 +48,17 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn account(&self) -> Arc<dyn Account> {
         Arc::<Cloud>::clone(&self.cloud)
+    }
+}
+
+/// A failure of the first call; where nobody answers at an endpoint of the user's, it is named.
+fn unreached(error: CloudError, endpoint: Option<String>) -> Problem {
+    match endpoint {
+        Some(endpoint) if error.class == Class::Unreachable => {
+            let problem = Problem::new(format!("nothing answers at `{endpoint}`")).because(&error);
+            error.hint().into_iter().fold(problem, Problem::hint)
+        }
+        _ => error.into(),
     }
 }
 
@@ -127,7 +138,8 @@ impl Context {
         } else {
             CloudOptions { region, ..CloudOptions::default() }
         };
-        let cloud = Cloud::connect(options).await?;
+        let endpoint = options.endpoint.clone().or_else(|| std::env::var("AWS_ENDPOINT_URL").ok());
+        let cloud = Cloud::connect(options).await.map_err(|error| unreached(error, endpoint))?;
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(cloud.calls.clone());
         Ok(cloud)
     }

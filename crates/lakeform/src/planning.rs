@@ -44,7 +44,7 @@ pub(crate) async fn make_plan(
     let spinner = spinner("reading what is live");
     let made = plan_with(cloud.as_ref(), &cloud.account, desired, context.kinds, options).await;
     drop(spinner);
-    check_targets(&options.targets, session, &made)?;
+    check_targets(&options.targets, desired, &made)?;
     Ok(made)
 }
 
@@ -54,8 +54,10 @@ pub(crate) async fn plan_recorded(
     desired: &Desired,
     context: &Context,
     options: &PlanOptions,
-) -> Plan {
-    plan_with(recorded, recorded.account(), desired, context.kinds, options).await
+) -> Result<Plan, Problem> {
+    let made = plan_with(recorded, recorded.account(), desired, context.kinds, options).await;
+    check_targets(&options.targets, desired, &made)?;
+    Ok(made)
 }
 
 async fn plan_with(
@@ -75,10 +77,10 @@ async fn plan_with(
 }
 
 /// A target that selects nothing is most likely mistyped.
-fn check_targets(targets: &[String], session: &Session, plan: &Plan) -> Result<(), Problem> {
+fn check_targets(targets: &[String], desired: &Desired, plan: &Plan) -> Result<(), Problem> {
     let known = || {
         let steps = plan.steps.iter().map(|step| &step.address);
-        session.desired.resources.keys().chain(steps)
+        desired.resources.keys().chain(steps)
     };
     match targets.iter().find(|target| !known().any(|address| address.matches(target))) {
         Some(target) => Err(Problem::new(format!("`--target {target}` selects nothing"))

@@ -43,8 +43,12 @@ struct Resource {
     unreadable: Option<String>,
     /// It cannot come to be: why.
     conflict: Option<String>,
+    /// What would be lost with it.
     #[serde(default)]
     holds: Vec<String>,
+    /// What it holds can be had again: losing it needs no permission.
+    #[serde(default)]
+    replaceable: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -139,7 +143,8 @@ impl Account for Recorded {
     async fn inventory(&self, kind: &str, present: &Present) -> Result<Inventory, CloudError> {
         let resource = self.of_kind(kind).find(|resource| resource.identity == present.identity);
         let lines = resource.map(|resource| resource.holds.clone()).unwrap_or_default();
-        Ok(Inventory { needs_permission: !lines.is_empty(), lines })
+        let replaceable = resource.is_some_and(|resource| resource.replaceable);
+        Ok(Inventory { needs_permission: !lines.is_empty() && !replaceable, lines })
     }
 
     async fn create(&self, _kind: &str, _target: &Target) -> Result<(), CloudError> {

@@ -93,6 +93,10 @@ fn stack_name(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Where in its land a region lies: the last word before its number. Source: the AWS regions reference.
+const DIRECTIONS: &[&str] =
+    &["north", "south", "east", "west", "central", "northeast", "northwest", "southeast", "southwest"];
+
 fn region_name(text: &str) -> Result<(), String> {
     let parts: Vec<&str> = text.split('-').collect();
     let number =
@@ -102,7 +106,17 @@ fn region_name(text: &str) -> Result<(), String> {
         .rev()
         .skip(1)
         .all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase()));
-    if parts.len() >= 3 && number && words { Ok(()) } else { Err("must look like `us-east-1`".to_owned()) }
+    if parts.len() < 3 || !number || !words {
+        return Err("must look like `us-east-1`".to_owned());
+    }
+    match parts.iter().rev().nth(1) {
+        Some(direction) if DIRECTIONS.contains(direction) => Ok(()),
+        direction => Err(format!(
+            "is no region: `{}` is not one of {}",
+            direction.copied().unwrap_or_default(),
+            DIRECTIONS.join(", ")
+        )),
+    }
 }
 
 fn account_id(text: &str) -> Result<(), String> {
@@ -302,22 +316,27 @@ impl Loader<'_> {
         let addresses: BTreeSet<Address> = entries.known.keys().cloned().collect();
         let mut resources = BTreeMap::new();
         for found in sections::entries(root, self.kinds) {
-            if !sections::check_entry(&found, self.kinds, diagnostics) {
-                continue;
-            }
+            let reported = diagnostics.0.len();
+            let is_sound = sections::check_entry(&found, self.kinds, diagnostics);
             let declared = sections::declared_dependencies(found.node, &addresses, diagnostics);
             let Found { kind, address, parent, key, node, within } = found;
             let entry = Entry { address: &address, key, node, within: &within };
+            let mut heard = Diagnostics::default();
             let mut scope = Scope::new(
                 (&basics.stack, &basics.region, &basics.account),
                 &tags,
                 entries,
                 self.files,
-                diagnostics,
+                &mut heard,
             );
             let draft = kind.decode(&entry, &mut scope);
             let referenced = scope.into_references();
-            let Some(draft) = draft else { continue };
+            if !is_sound {
+                // The other mistakes in it are told now, too, not after the first ones are mended.
+                sections::keep_independent(node, &diagnostics.0[reported..], &mut heard);
+            }
+            diagnostics.0.append(&mut heard.0);
+            let Some(draft) = draft.filter(|_| is_sound) else { continue };
             let Some(identity) = entries.known.get(&address).map(|known| known.identity.clone()) else {
                 continue;
             };

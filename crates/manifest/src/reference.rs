@@ -36,16 +36,17 @@ pub fn reference(kinds: Kinds) -> String {
 
 fn of_kind(text: &mut String, kind: &dyn Kind, kinds: Kinds) {
     let place: Vec<String> = kind
-        .place()
+        .facts()
+        .place
         .iter()
         .map(|part| if *part == "*" { "NAME".to_owned() } else { (*part).to_owned() })
         .collect();
-    let _ = write!(text, "\n## {}\n\n{}\n\n", kind.name(), kind.about());
+    let _ = write!(text, "\n## {}\n\n{}\n\n", kind.name(), kind.facts().about);
     let _ = writeln!(text, "Entries stand under `{}`; addresses read `{}.…`.", place.join("."), kind.name());
-    if kind.holds() == Holds::Data {
+    if kind.facts().holds == Holds::Data {
         text.push_str("It holds data: to delete or replace it while there is some needs a permission.\n");
     }
-    for key in kind.beside() {
+    for key in kind.facts().beside {
         let _ =
             writeln!(text, "Beside them stands `{}`: {} {}", key.name, shape_in_words(&key.shape), key.doc);
     }
@@ -53,18 +54,19 @@ fn of_kind(text: &mut String, kind: &dyn Kind, kinds: Kinds) {
         let _ = writeln!(text, "In an entry, `{name}` holds its {}s.", other.name());
     }
     text.push('\n');
-    match kind.shape() {
+    match kind.facts().shape {
         Shape::Object(own) => keys(text, own),
         other => {
             let _ = writeln!(text, "An entry is {}.", describe(&other));
         }
     }
     text.push_str("\n| field compared | a change | not given | remark |\n| --- | --- | --- | --- |\n");
-    for rule in kind.rules().iter().filter(|rule| rule.on_change != OnChange::Ignore) {
+    for rule in kind.facts().rules.iter().filter(|rule| rule.on_change != OnChange::Ignore) {
         row(text, &[&format!("`{}`", rule.path), change(rule), &unset(rule), rule.note]);
     }
     let ignored: Vec<String> = kind
-        .rules()
+        .facts()
+        .rules
         .iter()
         .filter(|rule| rule.on_change == OnChange::Ignore)
         .map(|rule| format!("`{}`", rule.path))

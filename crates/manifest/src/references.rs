@@ -85,7 +85,7 @@ impl Entries<'_> {
             .basics
             .kinds
             .get(kind)
-            .map_or(1, |kind| 1 + kind.place().iter().filter(|part| **part == "*").count());
+            .map_or(1, |kind| 1 + kind.facts().place.iter().filter(|part| **part == "*").count());
         let keys: Vec<&str> = parts.by_ref().take(depth).collect();
         let rest: Vec<&str> = parts.collect();
         let address = Address::new(kind, keys.iter().copied());

@@ -35,7 +35,7 @@ pub fn json_schema(kinds: Kinds) -> Value {
 /// The mapping of a kind's entries.
 fn entries(kind: &dyn Kind, kinds: Kinds) -> Value {
     let Some(keys) = sections::entry_keys(kind, kinds) else {
-        return json!({ "type": ["object", "null"], "description": kind.about() });
+        return json!({ "type": ["object", "null"], "description": kind.facts().about });
     };
     let mut properties = properties(&keys);
     for (name, inner) in sections::inside(kind, kinds) {
@@ -43,7 +43,7 @@ fn entries(kind: &dyn Kind, kinds: Kinds) -> Value {
     }
     json!({
         "type": ["object", "null"],
-        "description": kind.about(),
+        "description": kind.facts().about,
         "propertyNames": { "pattern": "^[A-Za-z0-9_-]{1,100}$" },
         "additionalProperties": {
             "type": ["object", "null"],

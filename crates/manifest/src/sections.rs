@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use lakeform_model::{Address, Diagnostics, Key, Kind, Kinds, Level, Node, NodeValue, Shape, TextRule};
+use lakeform_model::{
+    Address, Diagnostic, Diagnostics, Key, Kind, Kinds, Level, Node, NodeValue, Shape, Span, TextRule,
+};
 
 use crate::validate;
 
@@ -49,7 +51,7 @@ pub(crate) struct Found<'a> {
 pub(crate) fn entries(root: &Node, kinds: Kinds) -> Vec<Found<'_>> {
     let mut all = Vec::new();
     for kind in kinds.0.iter().copied() {
-        descend(kind, kind.place(), root, &mut Vec::new(), &mut Vec::new(), kinds, &mut all);
+        descend(kind, kind.facts().place, root, &mut Vec::new(), &mut Vec::new(), kinds, &mut all);
     }
     all
 }
@@ -95,25 +97,25 @@ fn descend<'a>(
 
 /// The kind in whose entries a kind's entries stand: its place is what comes before the last `*`.
 fn parent_of(kind: &dyn Kind, kinds: Kinds) -> Option<&'static dyn Kind> {
-    let star = kind.place().iter().rposition(|part| *part == "*")?;
-    kinds.0.iter().copied().find(|other| other.place() == &kind.place()[..star])
+    let star = kind.facts().place.iter().rposition(|part| *part == "*")?;
+    kinds.0.iter().copied().find(|other| other.facts().place == &kind.facts().place[..star])
 }
 
 /// The kinds whose entries stand inside an entry of `kind`, with the key of their section.
 pub(crate) fn inside(kind: &dyn Kind, kinds: Kinds) -> Vec<(&'static str, &'static dyn Kind)> {
-    let depth = kind.place().len();
+    let depth = kind.facts().place.len();
     let is_inside = |other: &&&dyn Kind| {
-        let place = other.place();
-        place.len() == depth + 2 && place[..depth] == *kind.place() && place[depth] == "*"
+        let place = other.facts().place;
+        place.len() == depth + 2 && place[..depth] == *kind.facts().place && place[depth] == "*"
     };
-    kinds.0.iter().filter(is_inside).map(|other| (other.place()[depth + 1], *other)).collect()
+    kinds.0.iter().filter(is_inside).map(|other| (other.facts().place[depth + 1], *other)).collect()
 }
 
 /// All keys that an entry of a kind takes, or `None` for a kind without a shape of its own.
 pub(crate) fn entry_keys(kind: &dyn Kind, kinds: Kinds) -> Option<Vec<Key>> {
-    let Shape::Object(own) = kind.shape() else { return None };
+    let Shape::Object(own) = kind.facts().shape else { return None };
     let sections = inside(kind, kinds).into_iter();
-    let sections = sections.map(|(name, other)| Key::new(name, Shape::Free, other.about()));
+    let sections = sections.map(|(name, other)| Key::new(name, Shape::Free, other.facts().about));
     Some(own.iter().copied().chain(sections).chain(ENTRY_KEYS.iter().copied()).collect())
 }
 
@@ -129,11 +131,11 @@ pub(crate) enum Section {
 pub(crate) fn top(kinds: Kinds) -> Vec<(&'static str, Section)> {
     let mut sections: Vec<(&'static str, Section)> = Vec::new();
     for kind in kinds.0.iter().copied() {
-        match kind.place() {
+        match kind.facts().place {
             [name] => sections.push((name, Section::Entries(kind))),
             [group, name] => {
                 let known = sections.iter_mut().find(|(other, _)| other == group);
-                let beside = kind.beside().iter().copied();
+                let beside = kind.facts().beside.iter().copied();
                 match known {
                     Some((_, Section::Group(members, keys))) => {
                         members.push((name, kind));
@@ -153,7 +155,7 @@ pub(crate) fn top(kinds: Kinds) -> Vec<(&'static str, Section)> {
 pub(crate) fn check_layout(root: &Node, own: &[Key], kinds: Kinds, diagnostics: &mut Diagnostics) {
     let sections = top(kinds);
     let about = |section: &Section| match section {
-        Section::Entries(kind) => kind.about(),
+        Section::Entries(kind) => kind.facts().about,
         Section::Group(..) => "A group of sections.",
     };
     let keys: Vec<Key> = own
@@ -168,7 +170,7 @@ pub(crate) fn check_layout(root: &Node, own: &[Key], kinds: Kinds, diagnostics: 
             Section::Entries(kind) => check_entries(node, name, *kind, kinds, diagnostics),
             Section::Group(members, beside) => {
                 let members_keys =
-                    members.iter().map(|(name, kind)| Key::new(name, Shape::Free, kind.about()));
+                    members.iter().map(|(name, kind)| Key::new(name, Shape::Free, kind.facts().about));
                 let keys: Vec<Key> = members_keys.chain(beside.iter().copied()).collect();
                 if !is_map(node, name, diagnostics) {
                     continue;
@@ -230,7 +232,7 @@ pub(crate) fn check_entry(found: &Found<'_>, kinds: Kinds, diagnostics: &mut Dia
             let message = format!("{what} must be a mapping, not {}", found.node.type_name());
             diagnostics.error(Some(found.node.span), message);
         }
-        None => validate::validate(found.node, &found.kind.shape(), &what, diagnostics),
+        None => validate::validate(found.node, &found.kind.facts().shape, &what, diagnostics),
     }
     let has_errors = diagnostics.0[before..].iter().any(|diagnostic| diagnostic.level == Level::Error);
     !has_errors && !is_unresolved(found.node)
@@ -241,6 +243,31 @@ fn is_unresolved(node: &Node) -> bool {
     node.unresolved
         || node.items().iter().any(is_unresolved)
         || node.entries().iter().any(|(key, node)| key.unresolved || is_unresolved(node))
+}
+
+/// Of what a kind says of an entry that is not sound, leaves what does not follow from the problems reported
+/// already: what lies in the value of a key that none of them lies in.
+pub(crate) fn keep_independent(node: &Node, reported: &[Diagnostic], heard: &mut Diagnostics) {
+    let is_within = |outer: Span, inner: Span| {
+        outer.file == inner.file && outer.start <= inner.start && inner.end <= outer.end
+    };
+    let tells = |value: &Node, diagnostic: &Diagnostic| {
+        diagnostic.span.is_some_and(|span| is_within(value.span, span))
+    };
+    let independent: Vec<&Node> = node
+        .entries()
+        .iter()
+        .filter(|(key, value)| {
+            !is_unresolved(value)
+                && !reported.iter().any(|diagnostic| tells(value, diagnostic) || tells(key, diagnostic))
+        })
+        .map(|(_, value)| value)
+        .collect();
+    heard.0.retain(|diagnostic| {
+        // What lies in another file was read because a sound key names it.
+        diagnostic.span.is_some_and(|span| span.file != node.span.file)
+            || independent.iter().any(|value| tells(value, diagnostic))
+    });
 }
 
 /// The addresses that an entry's `depends_on` names; unknown ones are reported.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use lakeform_model::{
-    Address, Draft, Entry, Expect, FieldRule, Fields, Holds, Key, Kind, Kinds, Scope, Shape, Value,
+    Address, Draft, Entry, Expect, Facts, Fields, Holds, Key, Kind, Kinds, Scope, Shape, Value,
 };
 
 use crate::{Folder, LoadOptions, Loaded, json_schema, load, reference};
@@ -16,24 +16,17 @@ struct Book;
 macro_rules! kind {
     ($type:ty, $name:literal, $place:expr, $keys:expr, $decode:expr) => {
         impl Kind for $type {
-            fn name(&self) -> &'static str {
-                $name
-            }
-            fn place(&self) -> &'static [&'static str] {
-                $place
-            }
-            fn shape(&self) -> Shape {
+            fn facts(&self) -> &'static Facts {
                 const KEYS: &[Key] = $keys;
-                Shape::Object(KEYS)
-            }
-            fn rules(&self) -> &'static [FieldRule] {
-                &[]
-            }
-            fn holds(&self) -> Holds {
-                Holds::Configuration
-            }
-            fn about(&self) -> &'static str {
-                "A thing of the tests."
+                &Facts {
+                    name: $name,
+                    place: $place,
+                    shape: Shape::Object(KEYS),
+                    beside: &[],
+                    rules: &[],
+                    holds: Holds::Configuration,
+                    about: "A thing of the tests.",
+                }
             }
             fn identity(&self, entry: &Entry<'_>) -> String {
                 let parents = &entry.address.keys()[..entry.address.keys().len() - 1];
@@ -217,6 +210,8 @@ checks:
             "8:40: there is no variable `m` (did you mean `var.n`?)",
             "12:11: there is no crate `q` (did you mean `crate.a`?)",
             "14:14: `book.top.one` needs `title` (What it says on the back.)",
+            "14:23: there is no crate `e` (did you mean `a`?)",
+            "14:39: there is no resource `crate.z` (did you mean `crate.a`?)",
             "16:3: the check `c` needs `sql` (or `file`, the path of a file with it)",
             "16:16: `>= many` is no comparison with a number (write it like `\">= 1\"`)",
         ],

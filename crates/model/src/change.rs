@@ -25,6 +25,9 @@ pub struct Change {
     /// The rule's word for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// Who else wrote what AWS has, where it is signed: "job `clean`".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_by: Option<String>,
 }
 
 /// What a difference leads to.
@@ -44,7 +47,7 @@ pub enum Effect {
 /// `managed` is what the live resource's mark says lakeform manages there: a map key or set member that is
 /// neither wanted nor managed belongs to somebody else and is no difference.
 pub fn diff(desired: &Fields, live: &Fields, rules: &[FieldRule], managed: &Managed) -> Vec<Change> {
-    let mut walk = Walk { rules, managed, changes: Vec::new() };
+    let mut walk = Walk { rules, managed, live, changes: Vec::new() };
     let fields: BTreeSet<&String> = desired.0.keys().chain(live.0.keys()).collect();
     for field in fields {
         let path = FieldPath(vec![field.clone()]);
@@ -56,6 +59,7 @@ pub fn diff(desired: &Fields, live: &Fields, rules: &[FieldRule], managed: &Mana
 struct Walk<'a> {
     rules: &'a [FieldRule],
     managed: &'a Managed,
+    live: &'a Fields,
     changes: Vec<Change>,
 }
 
@@ -148,7 +152,16 @@ impl Walk<'_> {
             OnChange::Refuse => Effect::Refuse,
         };
         let (show, note) = (rule.show, rule.note.to_owned());
-        self.changes.push(Change { path: path.clone(), from, to, effect, show, note });
+        let written_by = from.is_some().then(|| self.writer(rule)).flatten();
+        self.changes.push(Change { path: path.clone(), from, to, effect, show, note, written_by });
+    }
+
+    /// Who signed as the writer of what a rule is about.
+    fn writer(&self, rule: &FieldRule) -> Option<String> {
+        rule.writers.iter().find_map(|(field, key, what)| {
+            let name = self.live.get(field)?.as_map()?.get(*key)?.as_text()?;
+            Some(format!("{what} `{name}`"))
+        })
     }
 }
 
@@ -255,6 +268,19 @@ mod tests {
         let live = r#"{"encryption":{"type":"aws:kms","bucket_key":false}}"#;
         assert_eq!(paths("{}", live, "{}"), ["encryption.type"]);
         assert_eq!(paths(r#"{"encryption":{"type":"aws:kms"}}"#, live, "{}"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn whoever_signed_what_differs_is_named() {
+        const RULES: &[FieldRule] = &[
+            FieldRule::new("columns").writers(&[("parameters", "UpdatedByJob", "job")]),
+            FieldRule::new("parameters").merge(Merge::Keys),
+        ];
+        let live = r#"{"columns":["a","b"],"location":"x","parameters":{"UpdatedByJob":"clean"}}"#;
+        let wanted = fields(r#"{"columns":["a"],"location":"y"}"#);
+        let changes = diff(&wanted, &fields(live), RULES, &Managed::default());
+        let writers: Vec<_> = changes.iter().map(|change| change.written_by.as_deref()).collect();
+        assert_eq!(writers, [Some("job `clean`"), None]);
     }
 
     #[test]

@@ -79,7 +79,10 @@ impl CloudError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self.class {
             Class::Denied => {
-                return Some(format!("allow `{}` for these credentials, or use others", self.operation));
+                return Some(format!(
+                    "allow `{}` for these credentials, or use others",
+                    iam_action(&self.operation)
+                ));
             }
             Class::Credentials => {
                 "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run `aws sso login`, or use `--sandbox`"
@@ -93,10 +96,34 @@ impl CloudError {
             Class::Moved => "somebody else changes it at the same time: run `lakeform plan` again",
             Class::Propagating => "AWS had not spread a new role or policy yet: run again in a minute",
             Class::Limit => "ask AWS for a higher quota, or remove what is not needed",
-            Class::Unimplemented => "this endpoint is an emulator that lacks the call; `--sandbox` has it",
+            Class::Unimplemented => {
+                "the endpoint does not implement this call: it is an emulator that lacks it; `--sandbox` has it"
+            }
             Class::NotFound | Class::Exists | Class::Invalid | Class::Local | Class::Unknown => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+/// What IAM calls the permission for an operation: the operation's own name, but for these of S3.
+/// Source: "Actions, resources, and condition keys for Amazon S3" in the Service Authorization Reference.
+fn iam_action(operation: &str) -> &str {
+    match operation {
+        "s3:ListBuckets" => "s3:ListAllMyBuckets",
+        "s3:HeadBucket" | "s3:ListObjectsV2" => "s3:ListBucket",
+        "s3:ListObjectVersions" => "s3:ListBucketVersions",
+        "s3:ListMultipartUploads" => "s3:ListBucketMultipartUploads",
+        "s3:HeadObject" => "s3:GetObject",
+        "s3:DeleteObjects" => "s3:DeleteObject",
+        "s3:CreateMultipartUpload" | "s3:UploadPart" | "s3:CompleteMultipartUpload" => "s3:PutObject",
+        "s3:GetBucketEncryption" => "s3:GetEncryptionConfiguration",
+        "s3:PutBucketEncryption" | "s3:DeleteBucketEncryption" => "s3:PutEncryptionConfiguration",
+        "s3:GetBucketLifecycleConfiguration" => "s3:GetLifecycleConfiguration",
+        "s3:PutBucketLifecycleConfiguration" | "s3:DeleteBucketLifecycle" => "s3:PutLifecycleConfiguration",
+        "s3:GetPublicAccessBlock" => "s3:GetBucketPublicAccessBlock",
+        "s3:PutPublicAccessBlock" | "s3:DeletePublicAccessBlock" => "s3:PutBucketPublicAccessBlock",
+        "s3:DeleteBucketTagging" => "s3:PutBucketTagging",
+        other => other,
     }
 }
 

@@ -47,32 +47,36 @@ pub struct Draft {
     pub flow: Option<Flow>,
 }
 
-/// What lakeform knows about a kind of resource without asking AWS. Nothing here is async or sees a client.
-pub trait Kind: Send + Sync + 'static {
+/// What is the same for all resources of a kind.
+#[derive(Debug)]
+pub struct Facts {
     /// The name, as in addresses: `gateway_endpoint`.
-    fn name(&self) -> &'static str;
-
+    pub name: &'static str,
     /// Where its entries stand in the manifest: `["databases", "*", "tables"]`. The last part is the mapping
     /// whose keys are the entries; `*` is a key of another kind's mapping.
-    fn place(&self) -> &'static [&'static str];
-
+    pub place: &'static [&'static str],
     /// The shape of one entry. `protect`, `adopt`, `force_destroy`, `depends_on` and the sections of kinds
     /// that live inside are added by the loader.
-    fn shape(&self) -> Shape;
-
+    pub shape: Shape,
     /// Keys that stand beside its mapping, in the mapping before it: `vpc` in `network`.
-    fn beside(&self) -> &'static [Key] {
-        &[]
-    }
-
+    pub beside: &'static [Key],
     /// What a difference in each canonical field means.
-    fn rules(&self) -> &'static [FieldRule];
-
+    pub rules: &'static [FieldRule],
     /// What a deletion loses.
-    fn holds(&self) -> Holds;
-
+    pub holds: Holds,
     /// One sentence about the kind, for the reference.
-    fn about(&self) -> &'static str;
+    pub about: &'static str,
+}
+
+/// What lakeform knows about a kind of resource without asking AWS. Nothing here is async or sees a client.
+pub trait Kind: Send + Sync + 'static {
+    /// What is the same for all of its resources.
+    fn facts(&self) -> &'static Facts;
+
+    /// The name, as in addresses: `gateway_endpoint`.
+    fn name(&self) -> &'static str {
+        self.facts().name
+    }
 
     /// The name AWS knows an entry by, unique in the account and region among its kind; `${…}` of other
     /// resources are not available here. The parent's identity comes first: `db/table`.
@@ -110,6 +114,6 @@ impl Kinds {
 
     /// The rules of a kind; none for a kind that is not in the catalog.
     pub fn rules(&self, name: &str) -> &'static [FieldRule] {
-        self.get(name).map_or(&[], |kind| kind.rules())
+        self.get(name).map_or(&[], |kind| kind.facts().rules)
     }
 }

@@ -29,7 +29,7 @@ pub use desired::{Check, Desired, Expect, Flow, Permissions, Resource, Severity}
 pub use diagnostics::{Diagnostic, Diagnostics, Level, Source, Sources};
 pub use error::{Class, CloudError};
 pub use files::{FileProblem, Files, LocalFile, PART_SIZE};
-pub use kind::{Draft, Entry, Holds, Kind, Kinds};
+pub use kind::{Draft, Entry, Facts, Holds, Kind, Kinds};
 pub use live::{Fingerprint, Inventory, Live, Present, Snapshot};
 pub use mark::{MARK_PREFIX, Managed, Mark};
 pub use need::{Condition, Holders, Need, Place, Purpose};

@@ -19,6 +19,9 @@ pub struct FieldRule {
     pub show: Show,
     /// A word for the reference and the plan: why it replaces, who else writes it.
     pub note: &'static str,
+    /// Who else may have written it: the field and key where each of them signs, and what it is, as in
+    /// `("parameters", "UpdatedByJob", "job")`.
+    pub writers: &'static [(&'static str, &'static str, &'static str)],
 }
 
 /// What a difference leads to.
@@ -114,6 +117,7 @@ impl FieldRule {
             merge: Merge::Whole,
             show: Show::Plain,
             note: "",
+            writers: &[],
         }
     }
 
@@ -151,6 +155,12 @@ impl FieldRule {
     #[must_use]
     pub const fn note(self, note: &'static str) -> Self {
         Self { note, ..self }
+    }
+
+    /// With those who also write it, and where they sign.
+    #[must_use]
+    pub const fn writers(self, writers: &'static [(&'static str, &'static str, &'static str)]) -> Self {
+        Self { writers, ..self }
     }
 
     /// The rule for a path: the one with the longest matching prefix; without one, an unmanaged plain field.

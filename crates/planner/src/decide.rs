@@ -263,6 +263,7 @@ fn creation(fields: &Fields, rules: &[FieldRule]) -> Vec<Change> {
             effect: Effect::InPlace,
             show,
             note: String::new(),
+            written_by: None,
         }
     });
     changes.collect()

@@ -2,7 +2,7 @@
 //! no kind's name.
 
 use lakeform_model::{
-    Action, Address, Desired, Effect, Finding, Holds, Inventory, Kind, Kinds, Phase, Plan, Snapshot,
+    Action, Address, Desired, Effect, Finding, Holds, Inventory, Kinds, Phase, Plan, Snapshot,
 };
 
 use crate::PlanOptions;
@@ -61,7 +61,7 @@ pub(crate) fn guard(
             );
         }
         let inventory = snapshot.inventories.get(&Snapshot::inventory_key(address.kind(), &step.identity));
-        let holds = kinds.get(address.kind()).map_or(Holds::Data, Kind::holds);
+        let holds = kinds.get(address.kind()).map_or(Holds::Data, |kind| kind.facts().holds);
         step.permitted = permissions.force_destroy || options.allow.contains(&address.to_string());
         if needs_permission(inventory, holds) && !step.permitted {
             let what =

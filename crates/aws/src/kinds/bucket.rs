@@ -12,9 +12,9 @@ use aws_sdk_s3::types::{
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
 };
 use lakeform_model::{
-    Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Force, Holds, Inventory, Key, Kind, Literal,
-    Live, Managed, Mark, Merge, Need, Node, NodeValue, Place, Present, Purpose, Resource, Scope, Shape,
-    Survey, SurveyRequest, Target, TextRule, Value, Wanted,
+    Change, Class, CloudError, Draft, Entry, Facts, FieldRule, Fields, Force, Holds, Inventory, Key, Kind,
+    Literal, Live, Managed, Mark, Merge, Need, Node, NodeValue, Place, Present, Purpose, Resource, Scope,
+    Shape, Survey, SurveyRequest, Target, TextRule, Value, Wanted,
 };
 
 use crate::contact::{Contact, each};
@@ -91,28 +91,16 @@ const RULES: &[FieldRule] = &[
 ];
 
 impl Kind for Bucket {
-    fn name(&self) -> &'static str {
-        "bucket"
-    }
-
-    fn place(&self) -> &'static [&'static str] {
-        &["buckets"]
-    }
-
-    fn shape(&self) -> Shape {
-        Shape::Object(KEYS)
-    }
-
-    fn rules(&self) -> &'static [FieldRule] {
-        RULES
-    }
-
-    fn holds(&self) -> Holds {
-        Holds::Data
-    }
-
-    fn about(&self) -> &'static str {
-        "An S3 bucket; deleting one that holds anything needs a permission, and then empties it of all versions."
+    fn facts(&self) -> &'static Facts {
+        &Facts {
+            name: "bucket",
+            place: &["buckets"],
+            shape: Shape::Object(KEYS),
+            rules: RULES,
+            holds: Holds::Data,
+            about: "An S3 bucket; deleting one that holds anything needs a permission, and then empties it of all versions.",
+            beside: &[],
+        }
     }
 
     fn identity(&self, entry: &Entry<'_>) -> String {

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use aws_sdk_glue::types::{Database as GlueDatabase, DatabaseInput};
 use lakeform_model::{
-    Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Force, Holds, Inventory, Key, Kind, Literal,
-    MARK_PREFIX, Managed, Mark, Merge, Need, Place, Present, Purpose, Resource, Scope, Shape, Survey,
-    SurveyRequest, Target, TextRule, Value, Wanted,
+    Change, Class, CloudError, Draft, Entry, Facts, FieldRule, Fields, Force, Holds, Inventory, Key, Kind,
+    Literal, MARK_PREFIX, Managed, Mark, Merge, Need, Place, Present, Purpose, Resource, Scope, Shape,
+    Survey, SurveyRequest, Target, TextRule, Value, Wanted,
 };
 
 use crate::Cloud;
@@ -51,28 +51,16 @@ const RULES: &[FieldRule] = &[
 ];
 
 impl Kind for Database {
-    fn name(&self) -> &'static str {
-        "database"
-    }
-
-    fn place(&self) -> &'static [&'static str] {
-        &["databases"]
-    }
-
-    fn shape(&self) -> Shape {
-        SHAPE
-    }
-
-    fn rules(&self) -> &'static [FieldRule] {
-        RULES
-    }
-
-    fn holds(&self) -> Holds {
-        Holds::Configuration
-    }
-
-    fn about(&self) -> &'static str {
-        "A database of the Glue Data Catalog: the namespace of tables that Athena and Glue jobs see."
+    fn facts(&self) -> &'static Facts {
+        &Facts {
+            name: "database",
+            place: &["databases"],
+            shape: SHAPE,
+            rules: RULES,
+            holds: Holds::Configuration,
+            about: "A database of the Glue Data Catalog: the namespace of tables that Athena and Glue jobs see.",
+            beside: &[],
+        }
     }
 
     fn identity(&self, entry: &Entry<'_>) -> String {

@@ -12,9 +12,9 @@ use aws_sdk_ec2::types::{
     Filter, ResourceType, RouteTable, State, Tag, TagSpecification, VpcEndpoint, VpcEndpointType,
 };
 use lakeform_model::{
-    Change, Class, CloudError, Draft, Entry, FieldPath, FieldRule, Fields, Force, Holds, Inventory, Key,
-    Kind, Literal, Live, Merge, Need, Node, NodeValue, OnChange, Place, Present, Purpose, Resource, Scope,
-    Shape, Show, Survey, SurveyRequest, Target, TextRule, Value, Wanted,
+    Change, Class, CloudError, Draft, Entry, Facts, FieldPath, FieldRule, Fields, Force, Holds, Inventory,
+    Key, Kind, Literal, Live, Merge, Need, Node, NodeValue, OnChange, Place, Present, Purpose, Resource,
+    Scope, Shape, Show, Survey, SurveyRequest, Target, TextRule, Value, Wanted,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -76,38 +76,23 @@ const RULES: &[FieldRule] = &[
     tags::RULE,
 ];
 
+const BESIDE: &[Key] = &[Key::new(
+    "vpc",
+    VPC,
+    "The VPC of the endpoints: `default`, an id, or the one with these `tags`. Default: `default`.",
+)];
+
 impl Kind for GatewayEndpoint {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn place(&self) -> &'static [&'static str] {
-        &["network", "gateway_endpoints"]
-    }
-
-    fn shape(&self) -> Shape {
-        SHAPE
-    }
-
-    fn beside(&self) -> &'static [Key] {
-        const KEYS: &[Key] = &[Key::new(
-            "vpc",
-            VPC,
-            "The VPC of the endpoints: `default`, an id, or the one with these `tags`. Default: `default`.",
-        )];
-        KEYS
-    }
-
-    fn rules(&self) -> &'static [FieldRule] {
-        RULES
-    }
-
-    fn holds(&self) -> Holds {
-        Holds::Configuration
-    }
-
-    fn about(&self) -> &'static str {
-        "A gateway endpoint of a VPC: traffic to S3 or DynamoDB stays inside AWS's network, at no charge."
+    fn facts(&self) -> &'static Facts {
+        &Facts {
+            name: NAME,
+            place: &["network", "gateway_endpoints"],
+            shape: SHAPE,
+            rules: RULES,
+            holds: Holds::Configuration,
+            about: "A gateway endpoint of a VPC: traffic to S3 or DynamoDB stays inside AWS's network, at no charge.",
+            beside: BESIDE,
+        }
     }
 
     /// The selector and the service; resolving makes it `vpc-…/com.amazonaws.<region>.s3`.

@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use aws_sdk_glue::types::{Job as GlueJob, JobCommand, JobRun, JobUpdate};
 use decode::{KEYS, arguments_of, check, flow_of, job_name, role_of, script_of};
 use lakeform_model::{
-    Address, Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Force, Holds, Inventory, Kind,
-    Literal, Mark, Merge, Need, Node, OnChange, Place, Present, Purpose, Resource, Scope, Shape, Show,
+    Address, Change, Class, CloudError, Draft, Entry, Facts, FieldRule, Fields, Force, Holds, Inventory,
+    Kind, Literal, Mark, Merge, Need, Node, OnChange, Place, Present, Purpose, Resource, Scope, Shape, Show,
     Survey, SurveyRequest, Target, Value,
 };
 use live::{get, owned, owned_names, put_location, read_tags, read_wanted};
@@ -54,28 +54,16 @@ const RULES: &[FieldRule] = &[
 ];
 
 impl Kind for Job {
-    fn name(&self) -> &'static str {
-        "job"
-    }
-
-    fn place(&self) -> &'static [&'static str] {
-        &["jobs"]
-    }
-
-    fn shape(&self) -> Shape {
-        Shape::Object(KEYS)
-    }
-
-    fn rules(&self) -> &'static [FieldRule] {
-        RULES
-    }
-
-    fn holds(&self) -> Holds {
-        Holds::Configuration
-    }
-
-    fn about(&self) -> &'static str {
-        "A Glue job: a Spark, Python shell, streaming or Ray script and how it is run."
+    fn facts(&self) -> &'static Facts {
+        &Facts {
+            name: "job",
+            place: &["jobs"],
+            shape: Shape::Object(KEYS),
+            rules: RULES,
+            holds: Holds::Configuration,
+            about: "A Glue job: a Spark, Python shell, streaming or Ray script and how it is run.",
+            beside: &[],
+        }
     }
 
     fn identity(&self, entry: &Entry<'_>) -> String {

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use aws_sdk_athena::types::NamedQuery;
 use lakeform_model::{
-    Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Force, Holds, Key, Kind, Literal, Live,
-    MARK_PREFIX, Mark, Need, OnChange, Place, Present, Purpose, Resource, Scope, Shape, Show, Survey,
+    Change, Class, CloudError, Draft, Entry, Facts, FieldRule, Fields, Force, Holds, Key, Kind, Literal,
+    Live, MARK_PREFIX, Mark, Need, OnChange, Place, Present, Purpose, Resource, Scope, Shape, Show, Survey,
     SurveyRequest, Target, TextRule, Value, Wanted,
 };
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
@@ -62,28 +62,16 @@ const RULES: &[FieldRule] = &[
 ];
 
 impl Kind for Query {
-    fn name(&self) -> &'static str {
-        "query"
-    }
-
-    fn place(&self) -> &'static [&'static str] {
-        &["queries"]
-    }
-
-    fn shape(&self) -> Shape {
-        SHAPE
-    }
-
-    fn rules(&self) -> &'static [FieldRule] {
-        RULES
-    }
-
-    fn holds(&self) -> Holds {
-        Holds::Configuration
-    }
-
-    fn about(&self) -> &'static str {
-        "A saved query of Athena, for people to find in the console."
+    fn facts(&self) -> &'static Facts {
+        &Facts {
+            name: "query",
+            place: &["queries"],
+            shape: SHAPE,
+            rules: RULES,
+            holds: Holds::Configuration,
+            about: "A saved query of Athena, for people to find in the console.",
+            beside: &[],
+        }
     }
 
     /// The workgroup as it is given, and the name; resolving puts in the workgroup's own name.

@@ -15,8 +15,8 @@ use crate::{Cloud, tags};
 use async_trait::async_trait;
 use decode::{SHAPE, decode_managed, decode_policies, decode_trust, policy_arn, role_name};
 use lakeform_model::{
-    Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Force, Holds, Inventory, Kind, Literal, Live,
-    Merge, Need, Node, OnChange, Place, Present, Purpose, Resource, Scope, Shape, Show, Survey,
+    Change, Class, CloudError, Draft, Entry, Facts, FieldRule, Fields, Force, Holds, Inventory, Kind,
+    Literal, Live, Merge, Need, Node, OnChange, Place, Present, Purpose, Resource, Scope, Show, Survey,
     SurveyRequest, Target, Value,
 };
 use live::{Listed, get, is_of, list, read};
@@ -49,28 +49,16 @@ const RULES: &[FieldRule] = &[
 ];
 
 impl Kind for Role {
-    fn name(&self) -> &'static str {
-        "role"
-    }
-
-    fn place(&self) -> &'static [&'static str] {
-        &["roles"]
-    }
-
-    fn shape(&self) -> Shape {
-        SHAPE
-    }
-
-    fn rules(&self) -> &'static [FieldRule] {
-        RULES
-    }
-
-    fn holds(&self) -> Holds {
-        Holds::Configuration
-    }
-
-    fn about(&self) -> &'static str {
-        "An IAM role, such as the one that Glue jobs run as, with its inline policies and attachments."
+    fn facts(&self) -> &'static Facts {
+        &Facts {
+            name: "role",
+            place: &["roles"],
+            shape: SHAPE,
+            rules: RULES,
+            holds: Holds::Configuration,
+            about: "An IAM role, such as the one that Glue jobs run as, with its inline policies and attachments.",
+            beside: &[],
+        }
     }
 
     fn identity(&self, entry: &Entry<'_>) -> String {

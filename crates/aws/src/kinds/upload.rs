@@ -11,9 +11,9 @@ use std::path::{Component, Path, PathBuf};
 use async_trait::async_trait;
 use aws_sdk_s3::primitives::ByteStream;
 use lakeform_model::{
-    Address, Change, Class, CloudError, Draft, Entry, FieldPath, FieldRule, Fields, Force, Holds, Inventory,
-    Key, Kind, LocalFile, Mark, Merge, Need, Node, PART_SIZE, Present, Purpose, Resource, Scope, Shape,
-    Survey, SurveyRequest, Target, Value, Wanted,
+    Address, Change, Class, CloudError, Draft, Entry, Facts, FieldPath, FieldRule, Fields, Force, Holds,
+    Inventory, Key, Kind, LocalFile, Mark, Merge, Need, Node, PART_SIZE, Present, Purpose, Resource, Scope,
+    Shape, Survey, SurveyRequest, Target, Value, Wanted,
 };
 
 use crate::contact::{Contact, each, live};
@@ -82,31 +82,19 @@ const RULES: &[FieldRule] = &[
 ];
 
 impl Kind for Upload {
-    fn name(&self) -> &'static str {
-        "upload"
-    }
-
-    fn place(&self) -> &'static [&'static str] {
-        &["uploads"]
-    }
-
-    fn shape(&self) -> Shape {
-        Shape::Object(KEYS)
-    }
-
-    fn rules(&self) -> &'static [FieldRule] {
-        RULES
+    fn facts(&self) -> &'static Facts {
+        &Facts {
+            name: "upload",
+            place: &["uploads"],
+            shape: Shape::Object(KEYS),
+            rules: RULES,
+            holds: Holds::Configuration,
+            about: "Local files in a bucket; only files whose content changed are sent again.",
+            beside: &[],
+        }
     }
 
     // What it put there it can put there again; what others put there stays.
-    fn holds(&self) -> Holds {
-        Holds::Configuration
-    }
-
-    fn about(&self) -> &'static str {
-        "Local files in a bucket; only files whose content changed are sent again."
-    }
-
     /// The URL may name a bucket of the manifest, which is not known here: [`Contact::resolve`] gives the
     /// identity that AWS would understand, `bucket/folder/`.
     fn identity(&self, entry: &Entry<'_>) -> String {

@@ -9,9 +9,9 @@ use aws_sdk_athena::types::{
     WorkGroupConfigurationUpdates, WorkGroupState,
 };
 use lakeform_model::{
-    Change, Class, CloudError, Draft, Entry, FieldRule, Fields, Force, Holds, Inventory, Key, Kind, Literal,
-    Mark, Need, Place, Present, Purpose, Resource, Scope, Shape, Survey, SurveyRequest, Target, TextRule,
-    Value,
+    Change, Class, CloudError, Draft, Entry, Facts, FieldRule, Fields, Force, Holds, Inventory, Key, Kind,
+    Literal, Mark, Need, Place, Present, Purpose, Resource, Scope, Shape, Survey, SurveyRequest, Target,
+    TextRule, Value,
 };
 
 use super::query;
@@ -102,32 +102,20 @@ const RULES: &[FieldRule] = &[
 ];
 
 impl Kind for Workgroup {
-    fn name(&self) -> &'static str {
-        "workgroup"
-    }
-
-    fn place(&self) -> &'static [&'static str] {
-        &["athena", "workgroups"]
-    }
-
-    fn shape(&self) -> Shape {
-        SHAPE
-    }
-
-    fn rules(&self) -> &'static [FieldRule] {
-        RULES
+    fn facts(&self) -> &'static Facts {
+        &Facts {
+            name: "workgroup",
+            place: &["athena", "workgroups"],
+            shape: SHAPE,
+            rules: RULES,
+            holds: Holds::Data,
+            about: "An Athena workgroup: where the results of its queries go, and what they may cost.",
+            beside: &[],
+        }
     }
 
     /// It holds saved queries, which are their authors' work. And what holds data is surveyed first: the saved
     /// queries of a stack are looked for in its workgroups.
-    fn holds(&self) -> Holds {
-        Holds::Data
-    }
-
-    fn about(&self) -> &'static str {
-        "An Athena workgroup: where the results of its queries go, and what they may cost."
-    }
-
     fn identity(&self, entry: &Entry<'_>) -> String {
         entry.name()
     }

@@ -70,6 +70,7 @@ pub(crate) async fn run(args: &ApplyArgs, context: &Context, ui: &mut Ui) -> Res
         }
     };
     let words = Words {
+        destroy: false,
         verb: "Apply",
         question: "Apply this plan?".to_owned(),
         answer: "yes",
@@ -87,6 +88,8 @@ pub(crate) async fn run(args: &ApplyArgs, context: &Context, ui: &mut Ui) -> Res
 
 /// What an apply and a destroy say in words of their own.
 pub(crate) struct Words<'a> {
+    /// Whether things go: nothing to do is then told in other words.
+    pub(crate) destroy: bool,
     /// The first word of the end.
     pub(crate) verb: &'a str,
     pub(crate) question: String,
@@ -105,7 +108,7 @@ pub(crate) async fn agree(
     words: &Words<'_>,
     ui: &mut Ui,
 ) -> Result<Exit, Problem> {
-    announce(plan, session, context, ui)?;
+    announce(plan, session, words.destroy, context, ui)?;
     if let Some(problem) = refusal(plan) {
         return Err(problem);
     }
@@ -124,13 +127,19 @@ pub(crate) async fn agree(
 }
 
 /// Shows a plan before the question: for scripts on one line, as the events that follow.
-fn announce(plan: &Plan, session: &Session, context: &Context, ui: &mut Ui) -> Result<(), Problem> {
+fn announce(
+    plan: &Plan,
+    session: &Session,
+    destroy: bool,
+    context: &Context,
+    ui: &mut Ui,
+) -> Result<(), Problem> {
     if context.global.json {
         let mut json = render::json::plan(plan)?;
         json["event"] = "plan".into();
         return ui.json(&json);
     }
-    plan::show(plan, &session.desired, false, context, ui)
+    plan::show(plan, &session.desired, false, destroy, context, ui)
 }
 
 /// Applies a plan that was agreed to, and tells how it goes and how it ended.

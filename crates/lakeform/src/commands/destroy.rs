@@ -35,6 +35,7 @@ pub(crate) async fn run(args: &DestroyArgs, context: &Context, ui: &mut Ui) -> R
     let plan = make_plan(&session, context, &options).await?;
     let stack = &session.desired.stack;
     let words = Words {
+        destroy: true,
         verb: "Destroy",
         question: format!("Destroy the stack `{stack}`?"),
         answer: stack,

@@ -56,7 +56,7 @@ pub(crate) async fn run(args: &PlanArgs, context: &Context, ui: &mut Ui) -> Resu
     };
     let (plan, desired) = if let Some(live) = &args.live {
         let recorded = Recorded::read(live, context.kinds)?;
-        (plan_recorded(&recorded, &offline.desired, context, &options).await, offline.desired)
+        (plan_recorded(&recorded, &offline.desired, context, &options).await?, offline.desired)
     } else {
         let session = context.connect(offline, ui).await?;
         let plan = make_plan(&session, context, &options).await?;
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: &PlanArgs, context: &Context, ui: &mut Ui) -> Resu
     if let Some(path) = &args.out {
         saved_plan::write(path, &plan, context.kinds)?;
     }
-    show(&plan, &desired, args.full, context, ui)?;
+    show(&plan, &desired, args.full, args.destroy, context, ui)?;
     if let Some(path) = &args.out {
         ui.talk(&format!("\nSaved: `lakeform apply {}` does exactly this\n", path.display()));
     }
@@ -84,6 +84,7 @@ pub(crate) fn show(
     plan: &Plan,
     desired: &Desired,
     whole: bool,
+    destroy: bool,
     context: &Context,
     ui: &mut Ui,
 ) -> Result<(), Problem> {
@@ -91,6 +92,7 @@ pub(crate) fn show(
         return ui.document(&render::json::plan(plan)?);
     }
     let mut view = View::new(context.kinds, whole);
+    view.destroy = destroy;
     view.checks = desired.checks.iter().map(|check| check.name.as_str()).collect();
     ui.data(&render::plan::plan(plan, &view))
 }

@@ -4,12 +4,18 @@
 use lakeform_model::{Change, Effect, Show, Value};
 
 use super::diff;
-use super::text::{DIM, GONE, escape, paint};
+use super::document::document;
+use super::text::{DIM, GONE, escape, paint, thousands};
 
 /// How wide a field's name may push its value to the right.
 const WIDEST: usize = 34;
 /// How long a list may be to stand on one line.
 const ONE_LINE: usize = 72;
+/// Texts of so many hexadecimal digits are digests: their first digits tell them apart.
+const DIGEST: usize = 32;
+const DIGEST_SHOWN: usize = 12;
+/// Whole numbers from here on are easier to read in groups.
+const GROUPED: u64 = 1_000_000;
 
 /// One field: its name, then either one line or a block below it.
 struct Shown {
@@ -34,24 +40,41 @@ pub(crate) fn given(changes: &[Change], limit: usize) -> Vec<String> {
     aligned(shown)
 }
 
-/// The lines for the fields that differ.
+/// The lines for the fields that differ; of a map with many keys that differ only some.
 pub(crate) fn changed(changes: &[Change], limit: usize) -> Vec<String> {
-    aligned(changes.iter().map(|change| difference(change, limit)).collect())
+    let mut shown = Vec::new();
+    for of_one in changes.chunk_by(|left, right| left.path.0.first() == right.path.0.first()) {
+        let some = if of_one.len() > limit.saturating_add(1) { limit } else { of_one.len() };
+        shown.extend(of_one[..some].iter().map(|change| difference(change, limit)));
+        if let (Some(field), more @ 1..) = (of_one[0].path.0.first(), of_one.len() - some) {
+            shown.push(and_more(field, more));
+        }
+    }
+    aligned(shown)
+}
+
+fn and_more(field: &str, more: usize) -> Shown {
+    one(format!("{field}.…"), paint(DIM, &format!("and {more} more")))
 }
 
 fn difference(change: &Change, limit: usize) -> Shown {
     let name = change.path.to_string();
-    let Change { path: _, from, to, effect, show, note } = change;
-    let remark = match effect {
+    let Change { path: _, from, to, effect, show, note: _, written_by } = change;
+    let widest = [from, to].into_iter().flatten().map(widest_name).max().unwrap_or(0);
+    let mut remark = match effect {
         Effect::Replace => paint(GONE, "  # forces replacement"),
-        Effect::Refuse => paint(GONE, &format!("  # refused: {}", escape(note))),
+        // Why is told below, with what to do about it.
+        Effect::Refuse => paint(GONE, "  # refused"),
         Effect::InPlace => String::new(),
     };
+    if let Some(writer) = written_by {
+        remark += &paint(DIM, &format!("  # last written by the {}", escape(writer)));
+    }
     let text = |value: &Option<Value>| match (value, show) {
         (None, _) => String::new(),
         (Some(value), Show::Document) => document(value),
         (Some(Value::Text(text)), Show::Lines) => text.clone(),
-        (Some(value), _) => listed(value).join("\n"),
+        (Some(value), _) => listed(value, widest).join("\n"),
     };
     let is_wide = |value: &Option<Value>| match (value, show) {
         (Some(_), Show::Document) => true,
@@ -85,14 +108,21 @@ fn block(name: String, block: Vec<String>) -> Shown {
 fn flatten(name: String, value: &Value, limit: usize, shown: &mut Vec<Shown>) {
     match value {
         Value::Map(map) if map.is_empty() => {}
+        Value::Map(map) if map.len() > 1 && map.values().all(|value| *value == Value::Bool(true)) => {
+            shown.push(one(name, format!("all {} true", map.len())));
+        }
         Value::Map(map) => {
-            for (key, value) in map {
+            let some = if map.len() > limit.saturating_add(1) { limit } else { map.len() };
+            for (key, value) in map.iter().take(some) {
                 flatten(format!("{name}.{key}"), value, limit, shown);
+            }
+            if map.len() > some {
+                shown.push(and_more(&name, map.len() - some));
             }
         }
         Value::List(items) if items.is_empty() => {}
         Value::List(items) if is_columns(items) || inline(value).chars().count() > ONE_LINE => {
-            let lines = listed(value).iter().map(|line| escape(line)).collect();
+            let lines = listed(value, widest_name(value)).iter().map(|line| escape(line)).collect();
             shown.push(block(name, capped(lines, limit)));
         }
         Value::Text(text) if text.contains('\n') => shown.push(one(name, summarised(value))),
@@ -112,14 +142,21 @@ fn is_columns(items: &[Value]) -> bool {
     !items.is_empty() && items.iter().all(is_column)
 }
 
-/// A list one item a line; columns as name and type; anything else as pretty JSON.
-fn listed(value: &Value) -> Vec<String> {
+/// One part of a column: its name, its type or its comment.
+fn part(column: &Value, key: &str) -> String {
+    column.as_map().and_then(|map| map.get(key)).map(Value::to_string).unwrap_or_default()
+}
+
+/// How wide the names of columns are.
+fn widest_name(value: &Value) -> usize {
+    let items = value.as_list().unwrap_or_default();
+    items.iter().map(|item| part(item, "name").chars().count()).max().unwrap_or(0)
+}
+
+/// A list one item a line; columns as name, in that width, and type; anything else as pretty JSON.
+fn listed(value: &Value, widest: usize) -> Vec<String> {
     match value {
         Value::List(items) if is_columns(items) => {
-            let part = |item: &Value, key: &str| {
-                item.as_map().and_then(|map| map.get(key)).map(Value::to_string).unwrap_or_default()
-            };
-            let widest = items.iter().map(|item| part(item, "name").chars().count()).max().unwrap_or(0);
             let line = |item: &Value| {
                 let comment = match part(item, "comment") {
                     comment if comment.is_empty() => String::new(),
@@ -141,6 +178,16 @@ fn listed(value: &Value) -> Vec<String> {
 fn inline(value: &Value) -> String {
     match value {
         Value::Text(text) if text.is_empty() || text.trim() != text => format!("\"{}\"", escape(text)),
+        Value::Text(text) if is_digest(text) => format!("{}…", &text[..DIGEST_SHOWN]),
+        Value::Int(number) if number.unsigned_abs() >= GROUPED => {
+            let sign = if *number < 0 { "-" } else { "" };
+            format!("{sign}{}", thousands(number.unsigned_abs()))
+        }
+        Value::List(items) if is_columns(items) => {
+            let columns: Vec<String> =
+                listed(value, 0).iter().map(|column| escape(&column.replacen("  ", " ", 1))).collect();
+            format!("[{}]", columns.join(", "))
+        }
         Value::List(items) if items.iter().all(|item| item.as_text().is_some()) => {
             let items: Vec<String> = items.iter().map(inline).collect();
             format!("[{}]", items.join(", "))
@@ -155,32 +202,16 @@ fn inline(value: &Value) -> String {
     }
 }
 
+fn is_digest(text: &str) -> bool {
+    text.len() >= DIGEST && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn summarised(value: &Value) -> String {
     match value.as_text() {
         Some(text) if text.contains('\n') => {
             paint(DIM, &format!("({})", super::text::count(text.lines().count(), "line")))
         }
         Some(_) | None => inline(value),
-    }
-}
-
-/// A document in its pretty form; JSON that stands in a text is read as JSON, at any depth of a map.
-fn document(value: &Value) -> String {
-    fn json(value: &Value) -> serde_json::Value {
-        match value {
-            Value::Text(text) => serde_json::from_str::<serde_json::Value>(text)
-                .ok()
-                .filter(|parsed| parsed.is_object() || parsed.is_array())
-                .unwrap_or_else(|| text.clone().into()),
-            Value::Map(map) => map.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
-            Value::List(_) | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Pointer(_) => {
-                value.to_json()
-            }
-        }
-    }
-    match json(value) {
-        serde_json::Value::String(text) => text,
-        json => serde_json::to_string_pretty(&json).unwrap_or_default(),
     }
 }
 

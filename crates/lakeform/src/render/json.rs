@@ -50,7 +50,7 @@ fn step(step: &Step) -> Result<Json, serde_json::Error> {
 }
 
 fn change(change: &Change) -> Result<Json, serde_json::Error> {
-    let Change { path, from, to, effect, show, note } = change;
+    let Change { path, from, to, effect, show, note, written_by } = change;
     let side = |value: &Option<Value>| match (value, show) {
         (None, _) => Json::Null,
         (Some(_), Show::Sensitive) => "(hidden)".into(),
@@ -62,6 +62,7 @@ fn change(change: &Change) -> Result<Json, serde_json::Error> {
         "to": side(to),
         "effect": serde_json::to_value(effect)?,
         "note": note,
+        "written_by": written_by,
     }))
 }
 

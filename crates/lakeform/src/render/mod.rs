@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod calls;
 pub(crate) mod checks;
 pub(crate) mod diff;
+mod document;
 pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod plan;

@@ -17,13 +17,20 @@ pub(crate) struct View<'a> {
     pub(crate) kinds: Vec<&'a str>,
     /// Whether long fields are shown whole.
     pub(crate) whole: bool,
+    /// Whether the plan is to destroy the stack.
+    pub(crate) destroy: bool,
     /// The names of the checks that prove the result.
     pub(crate) checks: Vec<&'a str>,
 }
 
 impl<'a> View<'a> {
     pub(crate) fn new(kinds: Kinds, whole: bool) -> View<'a> {
-        View { kinds: kinds.0.iter().map(|kind| kind.name()).collect(), whole, checks: Vec::new() }
+        View {
+            kinds: kinds.0.iter().map(|kind| kind.name()).collect(),
+            whole,
+            destroy: false,
+            checks: Vec::new(),
+        }
     }
 
     fn rank(&self, kind: &str) -> usize {
@@ -97,7 +104,9 @@ pub(crate) fn plan(plan: &Plan, view: &View<'_>) -> String {
         line(paint(DIM, &format!("\n`lakeform check` would run: {}", names.join(", "))));
     }
     line(String::new());
-    line(if plan.is_empty() {
+    line(if plan.is_empty() && view.destroy {
+        format!("Nothing to destroy: nothing carries the mark of the stack `{}`", escape(stack))
+    } else if plan.is_empty() {
         format!("No changes: live matches the manifest ({})", count(unchanged.len(), "resource"))
     } else {
         tally(plan)
@@ -155,7 +164,7 @@ fn why(why: &Why) -> Option<String> {
 
 fn finding_lines(finding: &Finding, line: &mut impl FnMut(String)) {
     let Finding { code, deny, address: _, text, hint } = finding;
-    let word = if *deny { paint(BAD, "refused") } else { paint(CHANGED, "warning") };
+    let word = if *deny { paint(BAD, "objection") } else { paint(CHANGED, "warning") };
     line(format!("      {word} [{code}] {}", escape(text)));
     if let Some(hint) = hint {
         line(format!("      {} {}", paint(NOTE, "hint:"), escape(hint)));

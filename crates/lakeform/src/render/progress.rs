@@ -106,10 +106,11 @@ fn doing(step: &Step) -> String {
     format!("{word} {}", escape(&step.address.to_string()))
 }
 
-/// An event on one line; the beginning of a step is not told in a log, its end is.
+/// An event on one line. The beginning of a step is not told, its end is; of what never began the summary tells.
 fn line(step: &Step, event: &Event) -> Option<String> {
     match event {
-        Event::Started { .. } => None,
+        Event::Started { .. }
+        | Event::Finished { outcome: Outcome::Skipped { .. } | Outcome::Interrupted, .. } => None,
         Event::Retrying { index: _, error, wait } => Some(format!(
             "    {} {}: {}; again in {}",
             paint(CHANGED, "retrying"),

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 
 import boto3
 from botocore.exceptions import ClientError
@@ -127,9 +128,16 @@ def descriptor(kind, where, schema):
     }
 
 
+def signed(verb):
+    """What Glue leaves in a table's parameters of the run that created or updated it."""
+    given = {name: value for name, value in zip(sys.argv, sys.argv[1:]) if name in ("--JOB_NAME", "--JOB_RUN_ID")}
+    names = {f"{verb}ByJob": given.get("--JOB_NAME"), f"{verb}ByJobRun": given.get("--JOB_RUN_ID")}
+    return {name: value for name, value in names.items() if value}
+
+
 def create(database, name, kind, where, schema, keys):
     """Creates a table."""
-    parameters = {"classification": kind, "EXTERNAL": "TRUE"}
+    parameters = {"classification": kind, "EXTERNAL": "TRUE", **signed("Created")}
     if kind == "csv":
         parameters["skip.header.line.count"] = "1"
     client().create_table(
@@ -153,6 +161,7 @@ def update_columns(live, schema):
         return False
     changed = {name: value for name, value in live.items() if name not in _READ_ONLY}
     changed["StorageDescriptor"] = {**live["StorageDescriptor"], "Columns": after}
+    changed["Parameters"] = {**live.get("Parameters", {}), **signed("Updated")}
     parameters = {"DatabaseName": live["DatabaseName"], "TableInput": changed}
     if live.get("VersionId"):
         parameters["VersionId"] = live["VersionId"]

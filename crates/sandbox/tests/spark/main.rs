@@ -8,6 +8,5 @@
 mod client;
 mod jobs;
 mod states;
-mod stedi;
 mod studio;
 mod write_back;

@@ -208,7 +208,7 @@ fn decode(jobs: &str, bucket: &str, account: &str, folder: &Path) -> (Desired, V
         Desired { stack: "demo".to_owned(), region: "us-east-1".to_owned(), ..Desired::default() };
     for (key, node) in root.entries() {
         let address = Address::new("job", [key.as_text().unwrap()]);
-        validate::validate(node, &job.shape(), "the job", &mut diagnostics);
+        validate::validate(node, &job.facts().shape, "the job", &mut diagnostics);
         if diagnostics.has_errors() {
             continue;
         }

@@ -34,6 +34,7 @@ fn change(path: &str, from: Option<Value>, to: Option<Value>) -> Change {
         effect: Effect::InPlace,
         show: Show::Plain,
         note: String::new(),
+        written_by: None,
     }
 }
 
@@ -134,6 +135,7 @@ fn shown(plan_to_show: &Plan, checks: &[&'static str]) -> String {
     let view = View {
         kinds: vec!["bucket", "role", "database", "table", "job"],
         whole: false,
+        destroy: false,
         checks: checks.to_vec(),
     };
     anstream::adapter::strip_str(&plan(plan_to_show, &view)).to_string()
@@ -164,7 +166,7 @@ fn an_empty_plan_is_one_sentence() {
 fn colour_is_never_the_only_carrier_and_values_command_no_terminal() {
     let text = shown(&sample(), &[]);
     assert!(!text.contains('\u{1b}'));
-    for word in ["create", "update", "replace", "delete", "adopt", "blocked", "refused", "warning"] {
+    for word in ["create", "update", "replace", "delete", "adopt", "blocked", "objection", "warning"] {
         assert!(text.contains(word), "{word}");
     }
 }
