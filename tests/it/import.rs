@@ -2,14 +2,16 @@
 //! changed but the marks, let go again, and at last removed.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
-use aws_sdk_glue::types::{Column, DatabaseInput, SerDeInfo, StorageDescriptor, TableInput};
+use aws_sdk_athena::types::{QueryExecutionState, ResultConfiguration};
 use aws_sdk_s3::types::PublicAccessBlockConfiguration;
 use lakeform_model::{Action, Desired, Plan};
 use lakeform_planner::PlanOptions;
 use serde_json::json;
 
-use crate::lab::{Lab, On, outline};
+use crate::binary::{at, said};
+use crate::lab::{Lab, On, outline, proxy};
 
 const MANIFEST: &str = "
 lakeform: 1
@@ -74,7 +76,8 @@ async fn make_by_hand(lab: &Lab, bucket: &str) {
     let endpoint = cloud.ec2().create_vpc_endpoint().vpc_id(vpc).route_table_ids(main);
     endpoint.service_name("com.amazonaws.us-east-1.s3").send().await.expect("create-vpc-endpoint");
     make_role(lab, bucket).await;
-    make_table(lab, bucket).await;
+    run_statement(lab, bucket, "CREATE DATABASE stedi").await;
+    run_statement(lab, bucket, &DDL.replace("${bucket.lake}", bucket)).await;
 }
 
 async fn make_role(lab: &Lab, bucket: &str) {
@@ -116,42 +119,25 @@ async fn make_role(lab: &Lab, bucket: &str) {
     }
 }
 
-/// As Athena leaves them, its own parameters included.
-async fn make_table(lab: &Lab, bucket: &str) {
-    let glue = lab.cloud.glue();
-    let database = DatabaseInput::builder().name("stedi").build().expect("a database");
-    glue.create_database().database_input(database).send().await.expect("create database");
-    let column =
-        |name: &str, kind: &str| Column::builder().name(name).r#type(kind).build().expect("a column");
-    let serde = SerDeInfo::builder()
-        .serialization_library("org.openx.data.jsonserde.JsonSerDe")
-        .parameters("ignore.malformed.json", "FALSE")
-        .parameters("serialization.format", "1")
-        .build();
-    let storage = StorageDescriptor::builder()
-        .columns(column("customername", "string"))
-        .columns(column("email", "string"))
-        .columns(column("sharewithresearchasofdate", "bigint"))
-        .location(format!("s3://{bucket}/customer/landing"))
-        .input_format("org.apache.hadoop.mapred.TextInputFormat")
-        .output_format("org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat")
-        .compressed(false)
-        .number_of_buckets(-1)
-        .serde_info(serde)
-        .build();
-    let table = TableInput::builder()
-        .name("customer_landing")
-        .table_type("EXTERNAL_TABLE")
-        .owner("hadoop")
-        .retention(0)
-        .storage_descriptor(storage)
-        .set_partition_keys(Some(Vec::new()))
-        .parameters("EXTERNAL", "TRUE")
-        .parameters("transient_lastDdlTime", "1769000000")
-        .parameters("classification", "json")
-        .build()
-        .expect("a table");
-    glue.create_table().database_name("stedi").table_input(table).send().await.expect("create table");
+/// Runs a statement in Athena to its end.
+async fn run_statement(lab: &Lab, bucket: &str, statement: &str) {
+    let athena = lab.cloud.athena();
+    let results = ResultConfiguration::builder().output_location(format!("s3://{bucket}/athena/")).build();
+    let start = athena.start_query_execution().query_string(statement).result_configuration(results);
+    let id = start.send().await.expect("the statement is taken").query_execution_id.expect("an id");
+    for _ in 0..200 {
+        let answer =
+            athena.get_query_execution().query_execution_id(&id).send().await.expect("the execution");
+        let status = answer.query_execution.and_then(|execution| execution.status).expect("a status");
+        match status.state.as_ref().expect("a state") {
+            QueryExecutionState::Succeeded => return,
+            QueryExecutionState::Queued | QueryExecutionState::Running => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            _ => panic!("{statement}: {status:?}"),
+        }
+    }
+    panic!("no end: {statement}");
 }
 
 type Texts = BTreeMap<String, String>;
@@ -168,14 +154,18 @@ async fn photo(lab: &Lab, bucket: &str) -> BTreeMap<&'static str, (String, Texts
     let tags = tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
     let block = s3.get_public_access_block().bucket(bucket).send().await.expect("public access");
     let versioning = s3.get_bucket_versioning().bucket(bucket).send().await.expect("versioning");
+    let encryption = s3.get_bucket_encryption().bucket(bucket).send().await.expect("encryption");
+    let ownership = s3.get_bucket_ownership_controls().bucket(bucket).send().await;
     let lifecycle = s3.get_bucket_lifecycle_configuration().bucket(bucket).send().await;
     let objects = s3.list_objects_v2().bucket(bucket).send().await.expect("objects");
     let keys: Vec<_> = objects.contents().iter().map(|object| (object.key(), object.e_tag())).collect();
     let settings = format!(
-        "{:?} {:?} {} {keys:?}",
+        "{:?} {:?} {:?} {:?} {:?} {keys:?}",
         block.public_access_block_configuration,
         versioning.status,
-        lifecycle.is_ok()
+        encryption.server_side_encryption_configuration,
+        ownership.ok().map(|found| found.ownership_controls),
+        lifecycle.ok().map(|found| found.rules),
     );
     let mut photo = BTreeMap::from([("bucket", (settings, tags))]);
 
@@ -191,7 +181,10 @@ async fn photo(lab: &Lab, bucket: &str) -> BTreeMap<&'static str, (String, Texts
     let mut role = role.role.expect("a role");
     let tags = role.tags.take().unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
     let mut text = format!("{role:?}");
-    for policy in ["S3Access", "GlueAccess"] {
+    let attached = cloud.iam().list_attached_role_policies().role_name(name).send().await.expect("a list");
+    text += &format!("{:?}", attached.attached_policies());
+    let inline = cloud.iam().list_role_policies().role_name(name).send().await.expect("a list");
+    for policy in inline.policy_names() {
         let policy = cloud.iam().get_role_policy().role_name(name).policy_name(policy).send().await;
         text += &policy.expect("a policy").policy_document;
     }
@@ -263,6 +256,17 @@ async fn a_lakehouse_made_by_hand_is_taken_over_and_given_back() {
         assert_eq!(denial.code, "adoption");
         assert!(denial.hint.as_ref().is_some_and(|hint| hint.contains("--adopt")), "{denial:?}");
     }
+    // In words, by the binary; an apply without the permission changes nothing either.
+    for command in ["plan", "apply"] {
+        let mut lakeform = at(lab.folder.path(), proxy().endpoint(), &lab.cloud.account);
+        let output = lakeform.arg(command).output().expect("the binary runs");
+        let told = said(&output);
+        for step in &plan.steps {
+            assert!(told.contains(&step.address.to_string()), "{told}");
+        }
+        assert!(told.contains("5 to adopt") && told.contains("--adopt"), "{told}");
+        assert_eq!(output.status.success(), command == "plan", "{told}");
+    }
     assert_eq!(photo(&lab, &bucket).await, before, "a plan changes nothing");
 
     // Nothing but the marks.
@@ -286,8 +290,8 @@ async fn a_lakehouse_made_by_hand_is_taken_over_and_given_back() {
     let mut all = PlanOptions { include_adopted: true, ..destroy };
     let plan = lab.plan(&desired, &all).await;
     let denied: Vec<String> = plan.denials().map(|denial| denial.address.to_string()).collect();
-    assert_eq!(denied, ["bucket.lake"]);
-    all.allow.insert("bucket.lake".to_owned());
+    assert_eq!(denied, ["bucket.lake", "database.stedi"], "{:?}", plan.inventories);
+    all.allow.extend(denied);
     carry_out(&lab, &desired, &all).await;
     let left = lab.cloud.s3().head_bucket().bucket(&bucket).send().await;
     assert!(left.is_err(), "the bucket is gone");

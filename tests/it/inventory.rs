@@ -63,7 +63,7 @@ async fn a_destroy_counts_what_would_be_lost_and_wants_a_word_for_each_of_it() {
     assert_eq!(said, ["1 object, 13 bytes", "2 older versions", "1 delete marker"]);
     assert!(needs);
     let (said, needs) = lines(&plan, "database.stedi");
-    assert_eq!(said, ["1 table that is not this stack's to delete: `theirs`"]);
+    assert_eq!(said, ["1 table that this stack did not make: `theirs`"]);
     assert!(needs);
     let (said, needs) = lines(&plan, "workgroup.questions");
     assert_eq!(said, ["1 saved query of others: `theirs`"]);

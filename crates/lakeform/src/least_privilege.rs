@@ -55,7 +55,7 @@ fn holders(desired: &Desired, kinds: Kinds) -> Holders {
     let mut holders = Holders::new();
     for resource in desired.resources.values() {
         let kind = kinds.get(resource.address.kind());
-        if kind.is_some_and(|kind| kind.holds() == Holds::Data) {
+        if kind.is_some_and(|kind| kind.facts().holds == Holds::Data) {
             let kind = resource.address.kind().to_owned();
             holders.entry(kind).or_default().insert(resource.identity.clone());
         }

@@ -2,6 +2,7 @@
 //! and injects faults. What AWS does is the rules' knowledge, one file a subject; this file only starts and
 //! stops the proxy.
 
+mod athena_ddl;
 mod athena_queries;
 mod athena_workgroups;
 pub(crate) mod call;
