@@ -36,7 +36,7 @@ databases:
       customer_landing: { ddl: customer_landing.sql }
 ";
 
-const DDL: &str = "
+pub(crate) const DDL: &str = "
 CREATE EXTERNAL TABLE IF NOT EXISTS `stedi`.`customer_landing` (
   `customername` string, `email` string, `sharewithresearchasofdate` bigint
 )
@@ -49,7 +49,7 @@ TBLPROPERTIES ('classification' = 'json');
 ";
 
 /// What `aws s3 mb`, `create-vpc-endpoint`, `create-role`, two `put-role-policy` and two statements in Athena leave.
-async fn make_by_hand(lab: &Lab, bucket: &str) {
+pub(crate) async fn make_by_hand(lab: &Lab, bucket: &str) {
     let cloud = &lab.cloud;
     cloud.s3().create_bucket().bucket(bucket).send().await.expect("s3 mb");
     // AWS does this to every new bucket.

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test takes for granted fails the test")]
 
+mod account_guard;
 mod binary;
 mod cases;
 mod catalog;
+mod confirmation;
 mod executor;
 mod fields;
 mod import;
@@ -13,6 +15,7 @@ mod kinds;
 mod lab;
 mod least_privilege;
 mod life;
+mod ownership;
 mod proof;
 mod properties;
 mod trouble;
