@@ -1,6 +1,6 @@
 //! What a destroy says before it asks: what would be lost, what of it is others', and what permits it.
 
-use aws_sdk_glue::types::TableInput;
+use aws_sdk_glue::types::{PartitionInput, TableInput};
 use lakeform_model::{Inventory, Plan};
 use lakeform_planner::PlanOptions;
 
@@ -18,7 +18,11 @@ athena:
 databases:
   stedi:
     tables:
-      ours: { location: 's3://${bucket.lake}/ours/', format: parquet, columns: [{ name: a, type: int }] }
+      ours:
+        location: 's3://${bucket.lake}/ours/'
+        format: parquet
+        columns: [{ name: a, type: int }]
+        partition_keys: [{ name: day, type: string }]
 ";
 
 async fn fill(lab: &Lab, bucket: &str) {
@@ -31,6 +35,11 @@ async fn fill(lab: &Lab, bucket: &str) {
     let table = TableInput::builder().name("theirs").build().expect("a table");
     let create = lab.cloud.glue().create_table().database_name("stedi").table_input(table);
     create.send().await.expect("a table of others");
+    for day in ["monday", "tuesday"] {
+        let partition = PartitionInput::builder().values(day).build();
+        let create = lab.cloud.glue().create_partition().database_name("stedi").table_name("ours");
+        create.partition_input(partition).send().await.expect("a partition");
+    }
     let query = lab.cloud.athena().create_named_query().name("theirs").database("stedi");
     let query = query.query_string("select 1").work_group("questions");
     query.send().await.expect("a saved query of others");
@@ -65,6 +74,9 @@ async fn a_destroy_counts_what_would_be_lost_and_wants_a_word_for_each_of_it() {
     let (said, needs) = lines(&plan, "database.stedi");
     assert_eq!(said, ["1 table that this stack did not make: `theirs`"]);
     assert!(needs);
+    let kept = "2 registered partitions; the files stay in S3 and can be registered again";
+    let (said, needs) = lines(&plan, "table.stedi.ours");
+    assert_eq!((said, needs), (vec![kept.to_owned()], false));
     let (said, needs) = lines(&plan, "workgroup.questions");
     assert_eq!(said, ["1 saved query of others: `theirs`"]);
     assert!(needs);

@@ -96,15 +96,10 @@ async fn the_printed_policies_are_enough_and_no_part_of_them_is_too_much() {
     assert!(actions.len() > 60, "{actions:?}");
 }
 
+/// With `LAKEFORM_TORTURE` set, it goes by action, which takes minutes.
 #[tokio::test]
 async fn without_any_one_statement_something_breaks_and_is_told() {
-    deny_each(false).await;
-}
-
-#[tokio::test]
-#[ignore = "minutes: a life for each action; `make torture` runs it"]
-async fn without_any_one_action_something_breaks_and_is_told() {
-    deny_each(true).await;
+    deny_each(std::env::var_os("LAKEFORM_TORTURE").is_some()).await;
 }
 
 /// Each command by the binary with nothing but what it prints for itself.
