@@ -180,9 +180,8 @@ async fn photo(lab: &Lab, bucket: &str) -> BTreeMap<&'static str, (String, Texts
     let role = cloud.iam().get_role().role_name(name).send().await.expect("the role");
     let mut role = role.role.expect("a role");
     let tags = role.tags.take().unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
-    let mut text = format!("{role:?}");
     let attached = cloud.iam().list_attached_role_policies().role_name(name).send().await.expect("a list");
-    text += &format!("{:?}", attached.attached_policies());
+    let mut text = format!("{role:?} {:?}", attached.attached_policies());
     let inline = cloud.iam().list_role_policies().role_name(name).send().await.expect("a list");
     for policy in inline.policy_names() {
         let policy = cloud.iam().get_role_policy().role_name(name).policy_name(policy).send().await;

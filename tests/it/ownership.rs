@@ -122,8 +122,8 @@ fn every_kind_is_here() {
 #[tokio::test]
 async fn what_carries_no_mark_is_adopted_on_request_only_and_left_in_place() {
     let (lab, bucket) = stage().await;
-    let plain = manifest("ours", &bucket);
-    let desired = load(&lab, &plain);
+    let bare = manifest("ours", &bucket);
+    let desired = load(&lab, &bare);
     let plan = lab.plan(&desired, &PlanOptions::default()).await;
     assert!(plan.steps.iter().all(|step| step.action == Action::Adopt), "{}", outline(&plan));
     assert_eq!(denied(&plan), all());
@@ -132,7 +132,7 @@ async fn what_carries_no_mark_is_adopted_on_request_only_and_left_in_place() {
     // The word of one resource is for that one alone.
     for (address, place) in RESOURCES {
         assert!(told.contains(address), "{told}");
-        let mut worded = plain.clone();
+        let mut worded = bare.clone();
         worded.pointer_mut(place).expect("its place")["adopt"] = true.into();
         let mut others = all();
         others.remove(address);
@@ -142,7 +142,7 @@ async fn what_carries_no_mark_is_adopted_on_request_only_and_left_in_place() {
     }
 
     // All adopted: marked so, settled, and a destroy only lets go of them.
-    let desired = load(&lab, &plain);
+    let desired = load(&lab, &bare);
     let adopt = PlanOptions { adopt: true, ..PlanOptions::default() };
     let plan = lab.plan(&desired, &adopt).await;
     assert!(lab.apply(&plan).await.is_success(), "{}", outline(&plan));

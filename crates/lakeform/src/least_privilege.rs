@@ -117,8 +117,11 @@ fn covers(pattern: &str, other: &str) -> bool {
     rest.ends_with(last)
 }
 
+/// What the actions of one statement share: service, condition and resources.
+type Shared<'a> = (&'a str, &'a Option<Condition>, &'a BTreeSet<String>);
+
 fn statements_of(purpose: Purpose, needed: &Needed) -> Vec<Value> {
-    let mut groups: BTreeMap<(&str, &Option<Condition>, &BTreeSet<String>), BTreeSet<&str>> = BTreeMap::new();
+    let mut groups: BTreeMap<Shared<'_>, BTreeSet<&str>> = BTreeMap::new();
     for ((condition, action), resources) in needed {
         let service = action.split(':').next().unwrap_or_default();
         groups.entry((service, condition, resources)).or_default().insert(action);
@@ -126,21 +129,19 @@ fn statements_of(purpose: Purpose, needed: &Needed) -> Vec<Value> {
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by(|left, right| left.1.cmp(&right.1).then_with(|| left.0.cmp(&right.0)));
     let mut names: BTreeMap<String, u32> = BTreeMap::new();
-    let mut statement =
-        |((_, condition, resources), actions): ((_, &Option<Condition>, _), BTreeSet<&str>)| {
-            let first = actions.first().copied().unwrap_or_default();
-            let name = sid(purpose, first);
-            let count = names.entry(name.clone()).or_default();
-            *count += 1;
-            let sid = if *count == 1 { name } else { format!("{name}{count}") };
-            let mut statement =
-                json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources });
-            if let Some(Condition { operator, key, values }) = condition {
-                statement["Condition"] = json!({ *operator: { *key: values } });
-            }
-            statement
-        };
-    groups.into_iter().map(|group| statement(group)).collect()
+    let statement = |((_, condition, resources), actions): (Shared<'_>, BTreeSet<&str>)| {
+        let name = sid(purpose, actions.first().copied().unwrap_or_default());
+        let count = names.entry(name.clone()).or_default();
+        *count += 1;
+        let sid = if *count == 1 { name } else { format!("{name}{count}") };
+        let mut statement =
+            json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources });
+        if let Some(Condition { operator, key, values }) = condition {
+            statement["Condition"] = json!({ *operator: { *key: values } });
+        }
+        statement
+    };
+    groups.into_iter().map(statement).collect()
 }
 
 /// `PlanGlueGetDatabases`: purpose, service and the first action, so that a new resource renames nothing.

@@ -241,7 +241,8 @@ impl Account {
 
 /// Why a plan is not to be had whole, if it is not.
 fn complaint(plan: &Plan) -> Option<String> {
-    let blocked = plan.blocked.iter().map(|blocked| format!("`{}` is blocked", blocked.address));
+    let blocked =
+        plan.blocked.iter().map(|blocked| format!("`{}` is blocked: {:?}", blocked.address, blocked.by));
     let blind = plan.blind.keys().map(|kind| format!("left-overs of the kind {kind} are not found"));
     let denials = plan.denials().map(|denial| format!("`{}` {}", denial.address, denial.text));
     blocked.chain(blind).chain(denials).next()

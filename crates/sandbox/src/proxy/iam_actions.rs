@@ -267,10 +267,10 @@ fn glue(asked: &Asked<'_>) -> Vec<Ask> {
             each(&[catalog, holder, table(asked.json("TableName"))])
         }
         "BatchGetJobs" => {
-            let names = asked.json["JobNames"].as_array().into_iter().flatten();
-            let names: Vec<String> =
-                names.filter_map(Value::as_str).map(|name| format!("job/{name}")).collect();
-            each(&names)
+            let wanted = asked.json["JobNames"].as_array().into_iter().flatten();
+            let jobs: Vec<String> =
+                wanted.filter_map(Value::as_str).map(|name| format!("job/{name}")).collect();
+            each(&jobs)
         }
         operation if operation.contains("Job") => {
             let name = if operation == "CreateJob" || asked.json("JobName").is_empty() {
@@ -281,7 +281,7 @@ fn glue(asked: &Asked<'_>) -> Vec<Ask> {
             let job = format!("job/{name}");
             let role = asked.json("Role");
             let role = if role.is_empty() { asked.json["JobUpdate"]["Role"].as_str() } else { Some(role) };
-            each(&[job.clone()])
+            each(std::slice::from_ref(&job))
                 .into_iter()
                 .chain(tags(&job))
                 .chain(role.map(|role| pass(asked, role)))

@@ -331,13 +331,8 @@ async fn stream(
             }
             Ok((Response::from_parts(parts, body.map_err(BoxError::from).boxed()), None))
         }
-        Err(error) => Ok(finish(&unreachable(&error).answer(service))),
+        Err(error) => Ok(finish(&Refusal::unreachable(&error).answer(service))),
     }
-}
-
-fn unreachable(error: &BoxError) -> Refusal {
-    Refusal::new("ServiceUnavailable", format!("the emulator cannot be reached: {error}"))
-        .with_status(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// Takes a control-plane call through its rules and the emulator.
