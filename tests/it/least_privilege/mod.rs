@@ -58,8 +58,8 @@ async fn deny_each(actions: bool) -> Vec<String> {
     let removals = removals(&Account::new(None).await, actions);
     for group in removals.chunks(4) {
         std::thread::scope(|scope| {
-            let lives: Vec<_> = group.iter().map(|one| (one, scope.spawn(|| life(one)))).collect();
-            for (Without { sid, action }, life) in lives {
+            let running: Vec<_> = group.iter().map(|one| (one, scope.spawn(|| life(one)))).collect();
+            for (Without { sid, action }, life) in running {
                 let what = action.as_ref().map(|action| format!(" {action}")).unwrap_or_default();
                 let Ok(broken) = life.join() else { panic!("the life without {sid}{what} went wrong") };
                 lines.push(format!("without {sid}{what}: {broken}"));
