@@ -6,7 +6,7 @@ use std::process::Output;
 use lakeform_planner::PlanOptions;
 
 use crate::binary::{at, said};
-use crate::lab::{Lab, On, new_account, proxy};
+use crate::lab::{Lab, On, emulator, new_account, proxy};
 
 pub(crate) fn stedi() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("manifests/stedi")
@@ -96,6 +96,17 @@ fn the_stedi_lakehouse_lives_on_the_original_data() {
     lives(&["--var", &data], [956, 81_273, 28_680]);
 }
 
+/// On the emulator itself, without the proxy that mends it.
+#[test]
+fn the_stedi_lakehouse_lives_on_the_bare_emulator() {
+    let account = new_account();
+    let life = Life::new(emulator().endpoint(), &account, &[]);
+    life.run(&["apply", "--yes"], 0);
+    life.is_settled();
+    life.run(&["destroy", "--yes"], 0);
+    life.is_gone();
+}
+
 /// On the second emulator as well, but for what it lacks: that is named.
 #[tokio::test]
 async fn the_stedi_lakehouse_lives_on_moto() {
@@ -162,7 +173,7 @@ async fn a_plan_over_a_thousand_tables_makes_at_most_25_calls() {
 #[tokio::test]
 async fn an_endpoint_that_ignores_the_page_size_is_read_as_well() {
     let account = new_account();
-    let lab = Lab::at(crate::lab::emulator().endpoint(), &account, None).await;
+    let lab = Lab::at(emulator().endpoint(), &account, None).await;
     let desired = lab.load(&wide(150));
     let plan = lab
         .plan(

@@ -222,7 +222,7 @@ fn an_apply_is_interrupted() {
     let mut heard = String::new();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     for line in lines.by_ref() {
-        heard.push_str(&format!("{line}\n"));
+        heard = heard + &line + "\n";
         if line.contains("creat") {
             break;
         }

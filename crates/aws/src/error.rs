@@ -201,7 +201,7 @@ fn classify(operation: &str, code: Option<&str>, status: Option<u16>, message: &
         // Athena has one code for everything a request can be wrong in.
         "InvalidRequest"
             if operation.starts_with("athena:")
-                && (message.contains("is not found") || message.contains("does not exist")) =>
+                && (message.contains("not found") || message.contains("does not exist")) =>
         {
             Class::NotFound
         }
@@ -236,6 +236,7 @@ mod tests {
                 "WorkGroup x is not found.",
                 Class::NotFound,
             ),
+            ("athena:GetWorkGroup", "InvalidRequestException", 400, "WorkGroup x not found", Class::NotFound),
             ("athena:GetWorkGroup", "InvalidRequestException", 400, "no", Class::Invalid),
             (
                 "glue:CreateJob",

@@ -52,7 +52,8 @@ impl Interrupt {
                 halt.ask(Wish::Leave);
                 return;
             }
-            interject("stop the runs under way, too? [y/N] ");
+            // A line of its own: the one below moves and would wipe it away.
+            interject("\rstop the runs under way, too? [y/N]\n");
             // On a thread of its own: a second Ctrl-C must be heard meanwhile.
             std::thread::spawn(move || {
                 let stop = read_line().is_ok_and(|answer| matches!(answer.as_str(), "y" | "Y" | "yes"));

@@ -8,7 +8,7 @@ use aws_sdk_glue::types::{Job, JobUpdate};
 use lakeform_model::{Action, Address, BlockedBy};
 use lakeform_planner::PlanOptions;
 use lakeform_sandbox::ProxyConfig;
-use stage::{Moto, Stage};
+use stage::Stage;
 
 /// Fields of a Spark job, in the manifest's order.
 const FULL: &[(&str, &str)] = &[
@@ -211,8 +211,7 @@ async fn five_jobs_cost_one_call_each_and_three_for_all() {
     stage.proxy.as_ref().unwrap().forget_calls();
     assert_eq!(stage.changes(&jobs).await, Vec::<String>::new());
     let counts = stage.counts();
-    let expected =
-        [("glue:BatchGetJobs", 1), ("glue:GetTags", 5), ("glue:ListJobs", 1), ("s3:ListObjectsV2", 1)];
+    let expected = [("glue:GetJobs", 1), ("glue:GetTags", 5), ("glue:ListJobs", 1), ("s3:ListObjectsV2", 1)];
     assert_eq!(counts, expected.map(|(name, count)| (name.to_owned(), count)).into());
 }
 
@@ -345,7 +344,7 @@ async fn a_denied_read_is_no_absence() {
     let stage = Stage::new(ProxyConfig::default()).await;
     let jobs = bare("glueetl");
     stage.settle(&jobs).await;
-    for call in ["glue:BatchGetJobs", "glue:GetTags", "s3:HeadObject"] {
+    for call in ["glue:GetJob", "glue:GetTags", "s3:HeadObject"] {
         let faults = Faults { seed: 0, faults: vec![Fault::on(call, Effect::Denied)] };
         stage.proxy.as_ref().unwrap().set_faults(faults);
         let plan = stage.plan(&stage.desired(&jobs), &PlanOptions::default()).await;
@@ -361,8 +360,7 @@ async fn a_denied_read_is_no_absence() {
 /// moto keeps a job's members by itself, all but the mode; it has no `UpdateJob`.
 #[tokio::test]
 async fn a_whole_job_settles_on_the_second_emulator() {
-    let Some(moto) = Moto::start() else { return };
-    let stage = Stage::at(&moto.endpoint, "111122223333", None, None).await;
+    let stage = Stage::moto().await;
     let kept: Vec<_> = full().into_iter().filter(|(field, _)| field != "job_mode").collect();
     stage.settle(&manifest(&["one", "two"], &kept)).await;
     stage.settle("three: { script: main.py, role: glue }\n").await;
@@ -425,7 +423,7 @@ async fn mistakes_are_told_before_any_call() {
             "maintenance_window: \"Sun:10\"",
             "error: only a `gluestreaming` job has a maintenance window, not a `glueetl` one",
         ),
-        ("typ: x", "error: the job has no key `typ` (did you mean `type`?)"),
+        ("typ: x", "error: `job.one` has no key `typ` (did you mean `type`?)"),
     ];
     for (fields, expected) in cases {
         let (_, problems) = stage.decode(&format!("one: {{ script: main.py, role: glue, {fields} }}\n"));

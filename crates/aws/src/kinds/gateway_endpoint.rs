@@ -4,25 +4,30 @@
 //! the one of an entry is the one that carries its mark; without one, an unmarked one that serves what is
 //! wanted is there to be adopted.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant, SystemTime};
+mod calls;
+mod decode;
+mod found;
+mod lookup;
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::{
-    Filter, ResourceType, RouteTable, State, Tag, TagSpecification, VpcEndpoint, VpcEndpointType,
-};
+use aws_sdk_ec2::types::{ResourceType, RouteTable, TagSpecification, VpcEndpoint, VpcEndpointType};
 use lakeform_model::{
     Change, Class, CloudError, Draft, Entry, Facts, FieldPath, FieldRule, Fields, Force, Holds, Inventory,
-    Key, Kind, Literal, Live, Merge, Need, Node, NodeValue, OnChange, Place, Present, Purpose, Resource,
-    Scope, Shape, Show, Survey, SurveyRequest, Target, TextRule, Value, Wanted,
+    Key, Kind, Literal, Live, Merge, Need, NodeValue, OnChange, Place, Present, Purpose, Resource, Scope,
+    Shape, Show, Survey, SurveyRequest, Target, TextRule, Value, Wanted,
 };
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use self::calls::{carries, describe, detach, filter, ready, tag, tag_filters, wait_for, write_tags};
+use self::decode::{decode_policy, plain, selector, table_check, vpc_check, vpc_of};
+use self::found::{Found, choose, full, state};
+use self::lookup::{tables_by, vpc_by};
 use crate::Cloud;
 use crate::contact::Contact;
 use crate::error::{Named, item_failure};
-use crate::policy::{PolicyUse, equivalent, parse_document};
 use crate::tags::{self, TagPatch};
 
 /// The kind `gateway_endpoint`.
@@ -35,9 +40,6 @@ const DELETE: &str = "ec2:DeleteVpcEndpoints";
 
 /// Source: the `PolicyDocument` of the `CreateVpcEndpoint` API reference and the endpoint policy quotas.
 const LONGEST_POLICY: usize = 20_480;
-/// How often an endpoint is asked whether it is ready, and how long at most within one call of the executor.
-const PAUSE: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_mins(2);
 
 const BY_TAGS: Shape =
     Shape::Object(&[Key::required("tags", Shape::TAGS, "Tags that it carries, all of them.")]);
@@ -155,326 +157,6 @@ impl Kind for GatewayEndpoint {
         Some(Draft { fields, ..Draft::default() })
     }
 }
-
-fn vpc_of(entry: &Entry<'_>) -> Option<Node> {
-    entry.within.first().and_then(|network| network.some("vpc")).cloned()
-}
-
-fn selector(vpc: Option<&Node>) -> String {
-    let Some(vpc) = vpc else { return "default".to_owned() };
-    vpc.scalar_text().unwrap_or_else(|| {
-        let tags = vpc.get("tags").map(Node::text_map).unwrap_or_default();
-        tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
-    })
-}
-
-/// A selector as a value: its word, its ids, or its tags as texts.
-fn plain(node: &Node) -> Value {
-    match &node.value {
-        NodeValue::List(_) => Value::texts(BTreeSet::from_iter(node.texts())),
-        NodeValue::Map(_) => {
-            let tags = node.get("tags").map(Node::text_map).unwrap_or_default();
-            BTreeMap::from([("tags".to_owned(), Value::text_map(tags))]).into()
-        }
-        _ => node.scalar_text().unwrap_or_default().into(),
-    }
-}
-
-fn vpc_check(text: &str) -> Result<(), String> {
-    if text == "default" { Ok(()) } else { id_check(text, "vpc-", "`default` or an id like `vpc-0a1b2c3d`") }
-}
-
-fn table_check(text: &str) -> Result<(), String> {
-    id_check(text, "rtb-", "an id like `rtb-0a1b2c3d`")
-}
-
-fn id_check(text: &str, prefix: &str, what: &str) -> Result<(), String> {
-    let rest = text.strip_prefix(prefix).unwrap_or_default();
-    let fine = !rest.is_empty() && rest.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    if fine || text.contains("${") { Ok(()) } else { Err(format!("must be {what}")) }
-}
-
-fn decode_policy(node: &Node, scope: &mut Scope<'_>) -> Option<Value> {
-    let document = match (node.some("document"), node.some("file")) {
-        (Some(document), None) => document.to_json(),
-        (None, Some(file)) => {
-            let (_, text) = scope.read_text(file)?;
-            match serde_json::from_str(&text) {
-                Ok(document) => document,
-                Err(error) => {
-                    scope.error(file, format!("the policy is not JSON: {error}"));
-                    return None;
-                }
-            }
-        }
-        _ => {
-            scope.error(node, "`policy` needs either `document` or `file`");
-            return None;
-        }
-    };
-    if let Err(problem) = policy_check(&document) {
-        scope.error(node, format!("the policy {problem}"));
-        return None;
-    }
-    Some(Value::from_json(&document))
-}
-
-fn policy_check(document: &serde_json::Value) -> Result<(), String> {
-    let statements = match &document["Statement"] {
-        serde_json::Value::Array(items) if !items.is_empty() => items.clone(),
-        one @ serde_json::Value::Object(_) => vec![one.clone()],
-        _ => return Err("needs a `Statement`".to_owned()),
-    };
-    for (index, statement) in statements.iter().enumerate() {
-        let has = |names: [&str; 2]| names.iter().any(|name| !statement[name].is_null());
-        let effect = statement["Effect"].as_str();
-        if !matches!(effect, Some("Allow" | "Deny")) {
-            return Err(format!("needs `Effect: Allow` or `Deny` in statement {}", index + 1));
-        }
-        // A policy that hangs on a resource says who may; Source: the endpoint policies of the VPC guide.
-        for names in [["Principal", "NotPrincipal"], ["Action", "NotAction"], ["Resource", "NotResource"]] {
-            if !has(names) {
-                return Err(format!("needs `{}` in statement {}", names[0], index + 1));
-            }
-        }
-    }
-    let length = document.to_string().chars().count();
-    if length > LONGEST_POLICY {
-        return Err(format!("has {length} characters; AWS takes {LONGEST_POLICY}"));
-    }
-    Ok(())
-}
-
-/// The policies of an endpoint that was given none, in both forms that AWS documents.
-fn is_full_access(document: &serde_json::Value) -> bool {
-    let full =
-        json!({ "Statement": [{ "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" }] });
-    equivalent(document, &full, PolicyUse::Endpoint)
-}
-
-// ---- What AWS has -------------------------------------------------------------------------------------------
-
-/// An endpoint as it was read.
-struct Found<'a> {
-    raw: &'a VpcEndpoint,
-    present: Present,
-}
-
-impl<'a> Found<'a> {
-    /// An endpoint that is there; one that is going or gone is not.
-    fn read(raw: &'a VpcEndpoint, cloud: &Cloud) -> Option<Self> {
-        let state = state(raw);
-        let gateway = raw.vpc_endpoint_type().is_some_and(|kind| same(kind.as_str(), "gateway"));
-        if !gateway || matches!(state.as_str(), "deleting" | "deleted") {
-            return None;
-        }
-        let service = raw.service_name().unwrap_or_default();
-        let vpc = raw.vpc_id().unwrap_or_default();
-        let mut fields = Fields::new();
-        fields.set("vpc", vpc).set("service", short(service, cloud));
-        let tables: BTreeSet<&String> = raw.route_table_ids().iter().collect();
-        fields.set("route_tables", Value::texts(tables));
-        let document = raw.policy_document().and_then(parse_document);
-        if let Some(document) = document.filter(|document| !is_full_access(document)) {
-            fields.set("policy", Value::from_json(&document));
-        }
-        // Gateway endpoints are ready at once; whatever else is no state to stay in.
-        if !matches!(state.as_str(), "" | "available" | "pending" | "pendingacceptance") {
-            let why = raw.last_error().and_then(|error| error.message());
-            fields.set("state", why.map_or_else(|| state.clone(), |why| format!("{state}: {why}")));
-        }
-        let mark = tags::read(&mut fields, tag_map(raw.tags()));
-        let identity = format!("{vpc}/{service}");
-        let handle = raw.vpc_endpoint_id().map(str::to_owned);
-        Some(Self { raw, present: Present { identity, handle, fields, mark } })
-    }
-
-    fn id(&self) -> &str {
-        self.raw.vpc_endpoint_id().unwrap_or_default()
-    }
-
-    fn is_ours(&self, stack: &str) -> bool {
-        self.present.mark.as_ref().is_some_and(|mark| mark.stack == stack)
-    }
-
-    fn serves(&self, tables: &[String]) -> bool {
-        self.raw.route_table_ids().iter().any(|table| tables.contains(table))
-    }
-
-    /// The identity of a second one of ours for one VPC and service: it names the very endpoint.
-    fn surplus_identity(&self) -> String {
-        format!("{}/{}", self.present.identity, self.id())
-    }
-}
-
-fn same(left: &str, right: &str) -> bool {
-    left.eq_ignore_ascii_case(right)
-}
-
-/// The state in lower case: the model spells it `Available`, the wire `available`.
-fn state(endpoint: &VpcEndpoint) -> String {
-    endpoint.state().map(|state| State::as_str(state).to_lowercase()).unwrap_or_default()
-}
-
-fn full(service: &str, cloud: &Cloud) -> String {
-    format!("com.amazonaws.{}.{service}", cloud.region)
-}
-
-fn short(service: &str, cloud: &Cloud) -> String {
-    service.strip_prefix(&full("", cloud)).unwrap_or(service).to_owned()
-}
-
-fn tag_map(tags: &[Tag]) -> BTreeMap<String, String> {
-    let pairs =
-        tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or("").to_owned())));
-    pairs.collect()
-}
-
-fn filter(name: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Filter {
-    Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()
-}
-
-fn tag_filters(tags: &BTreeMap<String, String>) -> Vec<Filter> {
-    tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), [value])).collect()
-}
-
-fn carries(held: &[Tag], wanted: &BTreeMap<String, String>) -> bool {
-    let held = tag_map(held);
-    wanted.iter().all(|(key, value)| held.get(key) == Some(value))
-}
-
-/// Endpoints by these filters. A page holds 1,000.
-async fn describe(cloud: &Cloud, filters: Vec<Filter>) -> Result<Vec<VpcEndpoint>, CloudError> {
-    let request = cloud.ec2.describe_vpc_endpoints().set_filters(Some(filters)).max_results(1000);
-    let mut pages = request.into_paginator().send();
-    let mut all = Vec::new();
-    while let Some(page) = pages.next().await {
-        all.extend(page.named(DESCRIBE)?.vpc_endpoints.unwrap_or_default());
-    }
-    Ok(all)
-}
-
-/// One endpoint; `None` when AWS does not know it, or says that it is deleted.
-async fn describe_one(cloud: &Cloud, id: &str) -> Result<Option<VpcEndpoint>, CloudError> {
-    let answer = cloud.ec2.describe_vpc_endpoints().vpc_endpoint_ids(id).send().await.named(DESCRIBE);
-    match crate::error::absent(answer)? {
-        Some(answer) => {
-            let mut all = answer.vpc_endpoints.unwrap_or_default().into_iter();
-            Ok(all.find(|one| one.vpc_endpoint_id() == Some(id) && state(one) != "deleted"))
-        }
-        None => Ok(None),
-    }
-}
-
-/// Asks for an endpoint until `done`, and gives up for now after a while: a later try goes on.
-async fn wait_for(
-    cloud: &Cloud,
-    id: &str,
-    operation: &str,
-    done: impl Fn(Option<&VpcEndpoint>) -> Result<bool, CloudError>,
-) -> Result<(), CloudError> {
-    let began = Instant::now();
-    loop {
-        let found = describe_one(cloud, id).await?;
-        if done(found.as_ref())? {
-            return Ok(());
-        }
-        if began.elapsed() + PAUSE > PATIENCE {
-            let state = found.as_ref().map_or_else(|| "not to be seen".to_owned(), state);
-            let message = format!("`{id}` is still {state} after {} s", PATIENCE.as_secs());
-            return Err(CloudError::new(Class::Propagating, operation, message));
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// Whether it is ready and led to by all of `with` and none of `without`; that it failed is an error.
-fn ready(
-    found: Option<&VpcEndpoint>,
-    operation: &str,
-    with: &[String],
-    without: &[String],
-) -> Result<bool, CloudError> {
-    let Some(endpoint) = found else { return Ok(false) };
-    let state = state(endpoint);
-    if matches!(state.as_str(), "failed" | "rejected" | "expired" | "deleting") {
-        let why = endpoint.last_error().and_then(|error| error.message()).unwrap_or("no reason given");
-        let message = format!("the endpoint is {state}: {why}");
-        return Err(CloudError::new(Class::Invalid, operation, message));
-    }
-    let held = endpoint.route_table_ids();
-    Ok(state == "available"
-        && with.iter().all(|table| held.contains(table))
-        && !without.iter().any(|table| held.contains(table)))
-}
-
-// ---- Which one is whose -------------------------------------------------------------------------------------
-
-/// What a wanted endpoint turned out to be, and the index of the live one that is its own.
-fn choose(wanted: &Wanted, stack: &str, found: &[Found<'_>]) -> (Live, Option<usize>) {
-    let tables = wanted.fields.texts("route_tables");
-    let here = |one: &Found<'_>| one.present.identity == wanted.identity;
-    let of_ours =
-        |one: &Found<'_>| one.present.mark.as_ref().is_some_and(|mark| mark.address == wanted.address);
-    let candidates: Vec<(usize, &Found<'_>)> =
-        found.iter().enumerate().filter(|(_, one)| here(one)).collect();
-    let find = |test: &dyn Fn(&Found<'_>) -> bool| candidates.iter().find(|(_, one)| test(one)).copied();
-    let exact = found.iter().enumerate().find(|(_, one)| one.surplus_identity() == wanted.identity);
-    // A key that was renamed in the manifest still means this endpoint: making a second one could not take
-    // over the route tables while the first is there.
-    let chosen = exact
-        .or_else(|| find(&|one| one.is_ours(stack) && of_ours(one)))
-        .or_else(|| find(&|one| one.is_ours(stack)))
-        .or_else(|| find(&|one| one.present.mark.is_none() && one.serves(&tables)))
-        .or_else(|| if candidates.len() == 1 { find(&|one| one.present.mark.is_none()) } else { None });
-    let index = chosen.map(|(index, _)| index);
-    let in_the_way = candidates.iter().find(|(other, one)| Some(*other) != index && one.serves(&tables));
-    let held = chosen.map(|(_, one)| one.raw.route_table_ids()).unwrap_or_default();
-    if let Some((_, other)) = in_the_way {
-        let taken = other.raw.route_table_ids().iter();
-        let taken: Vec<String> = taken
-            .filter(|table| tables.contains(table) && !held.contains(table))
-            .map(|table| format!("`{table}`"))
-            .collect();
-        if !taken.is_empty() {
-            return (conflict(wanted, other, &taken), index);
-        }
-    }
-    match chosen {
-        Some((_, one)) => {
-            let mut present = one.present.clone();
-            if exact.is_some() {
-                present.identity.clone_from(&wanted.identity);
-            }
-            spell_policy_as(&mut present.fields, &wanted.fields, one.raw);
-            (Live::Present(present), index)
-        }
-        None => (Live::Absent, None),
-    }
-}
-
-fn conflict(wanted: &Wanted, other: &Found<'_>, taken: &[String]) -> Live {
-    let service = wanted.fields.text("service").unwrap_or_default();
-    let owner = other.present.mark.as_ref().map_or_else(String::new, |mark| {
-        format!(", which is `{}` of the stack `{}`", mark.address, mark.stack)
-    });
-    let (tables, verb) = (taken.join(", "), if taken.len() == 1 { "leads" } else { "lead" });
-    Live::Conflict {
-        reason: format!("{tables} already {verb} to {service} by `{}`{owner}", other.id()),
-        hint: Some("leave it out of `route_tables`, or take it off that endpoint first".to_owned()),
-    }
-}
-
-/// Where the live policy means what the wanted one does, it is no difference.
-fn spell_policy_as(fields: &mut Fields, wanted: &Fields, raw: &VpcEndpoint) {
-    let Some(policy) = wanted.get("policy") else { return };
-    let live = raw.policy_document().and_then(parse_document);
-    if live.is_some_and(|live| equivalent(&live, &policy.to_json(), PolicyUse::Endpoint)) {
-        fields.set("policy", policy.clone());
-    }
-}
-
-// ---- Contact ------------------------------------------------------------------------------------------------
 
 #[async_trait]
 impl Contact for GatewayEndpoint {
@@ -689,96 +371,4 @@ fn token(target: &Target) -> String {
     digest.update(format!("{mark} {} {} {now}", target.address, std::process::id()));
     let hash = digest.finalize();
     hash.iter().take(16).fold("lakeform-".to_owned(), |text, byte| text + &format!("{byte:02x}"))
-}
-
-fn tag(key: String, value: Option<String>) -> Tag {
-    Tag::builder().key(key).set_value(value).build()
-}
-
-async fn write_tags(cloud: &Cloud, id: &str, patch: TagPatch) -> Result<(), CloudError> {
-    if !patch.remove.is_empty() {
-        let tags = patch.remove.into_iter().map(|key| tag(key, None)).collect();
-        cloud.ec2.delete_tags().resources(id).set_tags(Some(tags)).send().await.named("ec2:DeleteTags")?;
-    }
-    if !patch.set.is_empty() {
-        let tags = patch.set.into_iter().map(|(key, value)| tag(key, Some(value))).collect();
-        cloud.ec2.create_tags().resources(id).set_tags(Some(tags)).send().await.named("ec2:CreateTags")?;
-    }
-    Ok(())
-}
-
-/// Takes route tables off. One that is gone, or off already, is done; AWS then refuses the others with it, so
-/// these are taken off one by one.
-async fn detach(cloud: &Cloud, id: &str, tables: &[String]) -> Result<(), CloudError> {
-    let remove = |tables: Vec<String>| async move {
-        let request = cloud.ec2.modify_vpc_endpoint().vpc_endpoint_id(id);
-        request.set_remove_route_table_ids(Some(tables)).send().await.named(MODIFY)
-    };
-    let is_done = |error: &CloudError| {
-        let code = error.code.as_deref().unwrap_or_default().to_lowercase();
-        matches!(code.as_str(), "invalidroutetableid.notfound" | "invalidparameter")
-    };
-    if tables.is_empty() {
-        return Ok(());
-    }
-    match remove(tables.to_vec()).await {
-        Err(error) if is_done(&error) && tables.len() > 1 => {
-            for table in tables {
-                if let Err(error) = remove(vec![table.clone()]).await
-                    && !is_done(&error)
-                {
-                    return Err(error);
-                }
-            }
-            Ok(())
-        }
-        Err(error) if !is_done(&error) => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// The id of the default VPC, or of the one with these tags. Filtered here, too: not every endpoint filters.
-async fn vpc_by(cloud: &Cloud, tags: Option<&BTreeMap<String, String>>) -> Result<String, CloudError> {
-    const OPERATION: &str = "ec2:DescribeVpcs";
-    let filters = tags.map_or_else(|| vec![filter("is-default", ["true"])], tag_filters);
-    let mut pages = cloud.ec2.describe_vpcs().set_filters(Some(filters)).into_paginator().send();
-    let mut ids: Vec<String> = Vec::new();
-    while let Some(page) = pages.next().await {
-        let vpcs = page.named(OPERATION)?.vpcs.unwrap_or_default();
-        let fitting = vpcs
-            .iter()
-            .filter(|vpc| tags.map_or(vpc.is_default() == Some(true), |tags| carries(vpc.tags(), tags)));
-        ids.extend(fitting.filter_map(|vpc| vpc.vpc_id().map(str::to_owned)));
-    }
-    let problem = match (ids.as_slice(), tags) {
-        ([id], _) => return Ok(id.clone()),
-        ([], None) => format!("{} has no default VPC: give `network.vpc` an id or tags", cloud.region),
-        ([], Some(_)) => "no VPC has the tags of `network.vpc`".to_owned(),
-        (several, _) => format!("`network.vpc` means several VPCs: {}", several.join(", ")),
-    };
-    Err(CloudError::new(Class::Invalid, OPERATION, problem))
-}
-
-/// The ids of a VPC's route tables that pass; never none. Filtered here, too: not every endpoint filters.
-async fn tables_by(
-    cloud: &Cloud,
-    vpc: &str,
-    mut filters: Vec<Filter>,
-    passes: impl Fn(&RouteTable) -> bool + Send,
-) -> Result<Value, CloudError> {
-    const OPERATION: &str = "ec2:DescribeRouteTables";
-    filters.push(filter("vpc-id", [vpc]));
-    let request = cloud.ec2.describe_route_tables().set_filters(Some(filters)).max_results(100);
-    let mut pages = request.into_paginator().send();
-    let mut ids: BTreeSet<String> = BTreeSet::new();
-    while let Some(page) = pages.next().await {
-        let tables = page.named(OPERATION)?.route_tables.unwrap_or_default();
-        let fitting = tables.iter().filter(|table| table.vpc_id() == Some(vpc) && passes(table));
-        ids.extend(fitting.filter_map(|table| table.route_table_id().map(str::to_owned)));
-    }
-    if ids.is_empty() {
-        let message = format!("no route table of `{vpc}` is what `route_tables` asks for");
-        return Err(CloudError::new(Class::Invalid, OPERATION, message));
-    }
-    Ok(Value::texts(ids))
 }

@@ -19,7 +19,7 @@ use lakeform_model::{
     Kind, Literal, Mark, Merge, Need, Node, OnChange, Place, Present, Purpose, Resource, Scope, Shape, Show,
     Survey, SurveyRequest, Target, Value,
 };
-use live::{get, owned, owned_names, put_location, read_tags, read_wanted};
+use live::{all, owned, put_location, read_tags, read_wanted};
 use std::collections::{BTreeMap, BTreeSet};
 use update::{apply_all, first_runs, is_active, stop, updated, write_tags};
 
@@ -82,7 +82,7 @@ impl Kind for Job {
     fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
         let Some(resource) = resource else {
             // With tags to filter by, it is asked of no job in particular.
-            let find = Need::anywhere(["glue:ListJobs"]);
+            let find = Need::anywhere(["glue:ListJobs", "glue:GetJobs"]);
             return if purpose == Purpose::Plan { vec![find] } else { Vec::new() };
         };
         let job = [place.arn("glue", &format!("job/{}", resource.identity))];
@@ -92,7 +92,7 @@ impl Kind for Job {
         let stop = resource.permissions.force_destroy.then_some("glue:BatchStopJobRun");
         match purpose {
             Purpose::Plan => {
-                let read = ["glue:BatchGetJobs", "glue:GetTags", "glue:GetJobRuns"];
+                let read = ["glue:GetJob", "glue:GetTags", "glue:GetJobRuns"];
                 let mut needs = vec![Need::new(read, job)];
                 if let Some((bucket, key)) = script {
                     needs.push(Need::new(["s3:ListBucket"], [bucket]));
@@ -102,7 +102,6 @@ impl Kind for Job {
             }
             Purpose::Apply => {
                 let write = [
-                    "glue:GetJob",
                     "glue:CreateJob",
                     "glue:UpdateJob",
                     "glue:DeleteJob",
@@ -235,6 +234,7 @@ impl Contact for Job {
         let mut draft = JobUpdate::builder().build();
         apply_all(&mut draft, &target.fields);
         let JobUpdate { role, command, description, .. } = draft.clone();
+        let all = tags::for_create(target);
         let created = cloud
             .glue
             .create_job()
@@ -258,10 +258,14 @@ impl Contact for Job {
             .set_job_run_queuing_enabled(draft.job_run_queuing_enabled)
             .set_maintenance_window(draft.maintenance_window)
             .set_job_mode(draft.job_mode)
-            .set_tags(Some(tags::for_create(target).into_iter().collect()))
+            .set_tags(Some(all.clone().into_iter().collect()))
             .send()
             .await;
         created.named("glue:CreateJob").map_err(spreading)?;
+        // Not every endpoint reads back the tags that were given with the creation, and a job without its mark would
+        // be nobody's. Written again, they stand in any case.
+        let patch = TagPatch { set: all, remove: Vec::new() };
+        write_tags(cloud, &target.identity, patch).await.map_err(spreading)?;
         match script {
             Some(script) if need == script::Need::Put => script.put(cloud).await,
             _ => Ok(()),
@@ -368,15 +372,13 @@ async fn leave_script(
 
 /// The address of another job of the stack that runs the script at `location`.
 async fn heir(cloud: &Cloud, stack: &str, name: &str, location: &str) -> Result<Option<Address>, CloudError> {
-    let names = owned_names(cloud, stack).await?;
-    let names: Vec<&str> = names.iter().map(String::as_str).filter(|other| *other != name).collect();
-    for (other, job) in get(cloud, &names).await {
-        let runs_it = |job: &GlueJob| {
-            job.command().and_then(JobCommand::script_location).is_some_and(|script| script == location)
-        };
-        if job?.as_ref().is_some_and(runs_it)
-            && let Some(mark) = Mark::split(read_tags(cloud, &other).await?).0
-        {
+    let runs_it = |job: &GlueJob| {
+        job.name().is_some_and(|other| other != name)
+            && job.command().and_then(JobCommand::script_location).is_some_and(|script| script == location)
+    };
+    for other in all(cloud).await?.iter().filter(|job| runs_it(job)) {
+        let tags = read_tags(cloud, other.name().unwrap_or_default()).await?;
+        if let Some(mark) = Mark::split(tags).0.filter(|mark| mark.stack == stack) {
             return Ok(Some(mark.address));
         }
     }

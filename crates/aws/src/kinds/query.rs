@@ -179,8 +179,6 @@ fn name_check(name: &str) -> Result<(), String> {
     }
 }
 
-// ---- The mark in the description ----------------------------------------------------------------------------
-
 const OPENS: &str = "[lakeform:";
 /// What would be taken for the mark's own grammar.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'[').add(b']').add(b'=');
@@ -214,8 +212,6 @@ fn join(text: &str, mark: Option<&Mark>) -> String {
     let line = format!("{OPENS}{}]", words.collect::<Vec<_>>().join(" "));
     if text.is_empty() { line } else { format!("{text}\n{line}") }
 }
-
-// ---- What AWS has -------------------------------------------------------------------------------------------
 
 /// Every saved query of a workgroup: its ids by pages of 50, then what they are, 50 at a time.
 pub(super) async fn saved_in(cloud: &Cloud, group: &str) -> Result<Vec<NamedQuery>, CloudError> {

@@ -23,8 +23,8 @@ pub(super) const FILE_ARGUMENTS: [(&str, &str); 3] = [
 ];
 /// The capacity AWS gives a Spark job that names none. Source: the `MaxCapacity` of the Glue API reference.
 pub(super) const DEFAULT_CAPACITY: f64 = 10.0;
-/// `BatchGetJobs` states no limit; its siblings take 25.
-pub(super) const BATCH: usize = 25;
+/// The most jobs of one page of `GetJobs`. Source: its API reference.
+pub(super) const PAGE: i32 = 1000;
 /// The most ids of one `BatchStopJobRun`. Source: its API reference.
 pub(super) const STOPS: usize = 25;
 

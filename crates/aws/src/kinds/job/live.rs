@@ -1,6 +1,6 @@
 //! Live jobs: their definitions, tags and scripts, read with the fewest calls.
 
-use super::decode::{BATCH, role_name};
+use super::decode::{PAGE, role_name};
 use super::silent;
 use crate::contact::{each, live};
 use crate::error::Named;
@@ -28,7 +28,7 @@ pub(super) async fn read_wanted(cloud: &Cloud, wanted: &[Wanted]) -> Vec<Live> {
             Some(Ok(Some(job))) => live(read_one(cloud, job, Some(wanted), etags).await.map(Some)),
             Some(Ok(None)) => clash(wanted, places).unwrap_or(Live::Absent),
             Some(Err(error)) => Live::Unreadable(error.clone()),
-            None => Live::Unreadable(silent("glue:BatchGetJobs", &wanted.identity)),
+            None => Live::Unreadable(silent("glue:GetJobs", &wanted.identity)),
         }
     });
     reads.await
@@ -52,35 +52,48 @@ pub(super) fn clash(wanted: &Wanted, places: &HashMap<&str, Vec<&Wanted>>) -> Op
     })
 }
 
-/// The definitions of jobs by name: `None` where AWS said that there is none. A name is left out where AWS said
-/// nothing of it.
+/// Up to so many jobs are asked for by name; for more of them the whole list costs fewer calls: an account's quota
+/// of jobs is few pages.
+const FEW: usize = 2;
+
+/// The definitions of jobs by name: `None` where AWS said that there is none.
 pub(super) async fn get(
     cloud: &Cloud,
     names: &[&str],
 ) -> HashMap<String, Result<Option<GlueJob>, CloudError>> {
-    let chunks = each(names.chunks(BATCH), |chunk| async move {
-        let request = cloud.glue.batch_get_jobs().set_job_names(Some(to_owned(chunk)));
-        (chunk, request.send().await.named("glue:BatchGetJobs"))
-    });
-    let mut jobs = HashMap::new();
-    for (chunk, answer) in chunks.await {
-        match answer {
-            Ok(answer) => {
-                for name in answer.jobs_not_found.unwrap_or_default() {
-                    jobs.insert(name, Ok(None));
-                }
-                for job in answer.jobs.unwrap_or_default() {
-                    jobs.insert(job.name().unwrap_or_default().to_owned(), Ok(Some(job)));
+    if names.len() <= FEW {
+        let answers = each(names, |name| async move { ((*name).to_owned(), get_one(cloud, name).await) });
+        return answers.await.into_iter().collect();
+    }
+    let mut jobs: HashMap<String, Result<Option<GlueJob>, CloudError>> =
+        names.iter().map(|name| ((*name).to_owned(), Ok(None))).collect();
+    match all(cloud).await {
+        Ok(there) => {
+            for job in there {
+                if let Some(wanted) = jobs.get_mut(job.name().unwrap_or_default()) {
+                    *wanted = Ok(Some(job));
                 }
             }
-            Err(error) => jobs.extend(chunk.iter().map(|name| ((*name).to_owned(), Err(error.clone())))),
         }
+        // What the list would have held is unknown: nothing is absent.
+        Err(error) => jobs.values_mut().for_each(|job| *job = Err(error.clone())),
     }
     jobs
 }
 
-pub(super) fn to_owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
+/// The definitions of all jobs of the account.
+pub(super) async fn all(cloud: &Cloud) -> Result<Vec<GlueJob>, CloudError> {
+    let mut pages = cloud.glue.get_jobs().into_paginator().page_size(PAGE).send();
+    let mut jobs = Vec::new();
+    while let Some(page) = pages.next().await {
+        jobs.extend(page.named("glue:GetJobs")?.jobs.unwrap_or_default());
+    }
+    Ok(jobs)
+}
+
+async fn get_one(cloud: &Cloud, name: &str) -> Result<Option<GlueJob>, CloudError> {
+    let answer = cloud.glue.get_job().job_name(name).send().await.named("glue:GetJob");
+    absent(answer)?.map_or(Ok(None), |answer| answer.job.map(Some).ok_or_else(|| silent("glue:GetJob", name)))
 }
 
 /// The `ETag`s of the wanted scripts by location, from one list call for each folder that holds several of them.

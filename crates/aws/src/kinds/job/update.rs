@@ -1,7 +1,6 @@
 //! A change of a job: from the live definition, with ours put over it; its tags; its runs.
 
 use super::decode::{DEFAULT_CAPACITY, STOPS};
-use super::live::to_owned;
 use crate::Cloud;
 use crate::error::Named;
 use crate::error::absent;
@@ -175,7 +174,11 @@ pub(super) async fn stop(cloud: &Cloud, name: &str, runs: &[JobRun]) -> Result<(
     let ids: Vec<&str> = runs.iter().filter(stoppable).filter_map(JobRun::id).collect();
     let mut refused = Vec::new();
     for chunk in ids.chunks(STOPS) {
-        let request = cloud.glue.batch_stop_job_run().job_name(name).set_job_run_ids(Some(to_owned(chunk)));
+        let request = cloud
+            .glue
+            .batch_stop_job_run()
+            .job_name(name)
+            .set_job_run_ids(Some(chunk.iter().map(|id| (*id).to_owned()).collect()));
         let answer = request.send().await.named("glue:BatchStopJobRun")?;
         refused.extend(answer.errors.unwrap_or_default());
     }
