@@ -55,22 +55,28 @@ pub(super) fn later(manifest: &Value) -> Value {
     later
 }
 
-/// What is taken out of every policy: a statement, or one action of it.
+/// What is taken out of every policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Without {
-    pub(super) sid: String,
-    pub(super) action: Option<String>,
+pub(super) enum Without {
+    /// The statement of this `Sid`.
+    Statement(String),
+    /// An action, whatever statement names it.
+    Action(String),
 }
 
 impl Without {
     fn take_out(&self, document: &mut Value) {
         let statements = document["Statement"].as_array_mut().expect("statements");
-        let Self { sid, action } = self;
-        for statement in statements.iter_mut().filter(|one| one["Sid"] == **sid) {
-            let actions = statement["Action"].as_array_mut().expect("actions");
-            actions.retain(|one| action.as_ref().is_some_and(|action| one != action));
+        match self {
+            Self::Statement(sid) => statements.retain(|one| one["Sid"] != **sid),
+            Self::Action(action) => {
+                for statement in statements.iter_mut() {
+                    let actions = statement["Action"].as_array_mut().expect("actions");
+                    actions.retain(|one| one != action);
+                }
+                statements.retain(|one| one["Action"] != json!([]));
+            }
         }
-        statements.retain(|one| one["Action"] != json!([]));
     }
 }
 

@@ -25,18 +25,17 @@ const UNASKED_BY_RUNS: &[&str] = &[
     "s3:PutObject",
 ];
 
-/// Every statement that either version's policy has, or every action of every statement.
+/// Every statement that either version's policy has, or every action.
 fn removals(account: &Account, actions: bool) -> Vec<Without> {
     let mut removals = BTreeSet::new();
     for manifest in [account.manifest.clone(), later(&account.manifest)] {
         account.load(&manifest);
         for statement in statements(&account.printed("apply")) {
-            let sid = statement["Sid"].as_str().expect("a Sid").to_owned();
             if actions {
-                let one = |action| Without { sid: sid.clone(), action: Some(action) };
-                removals.extend(texts(&statement["Action"]).into_iter().map(one));
+                removals.extend(texts(&statement["Action"]).into_iter().map(Without::Action));
             } else {
-                removals.insert(Without { sid, action: None });
+                let sid = statement["Sid"].as_str().expect("a Sid").to_owned();
+                removals.insert(Without::Statement(sid));
             }
         }
     }
@@ -59,10 +58,9 @@ async fn deny_each(actions: bool) -> Vec<String> {
     for group in removals.chunks(4) {
         std::thread::scope(|scope| {
             let running: Vec<_> = group.iter().map(|one| (one, scope.spawn(|| life(one)))).collect();
-            for (Without { sid, action }, life) in running {
-                let what = action.as_ref().map(|action| format!(" {action}")).unwrap_or_default();
-                let Ok(broken) = life.join() else { panic!("the life without {sid}{what} went wrong") };
-                lines.push(format!("without {sid}{what}: {broken}"));
+            for (without, life) in running {
+                let Ok(broken) = life.join() else { panic!("{without:?} taken out went wrong") };
+                lines.push(format!("without {without:?}: {broken}"));
             }
         });
     }
