@@ -250,8 +250,8 @@ fn complaint(plan: &Plan) -> Option<String> {
     let blocked =
         plan.blocked.iter().map(|blocked| format!("`{}` is blocked: {:?}", blocked.address, blocked.by));
     let blind = plan.blind.keys().map(|kind| format!("left-overs of the kind {kind} are not found"));
-    let denials = plan.denials().map(|denial| format!("`{}` {}", denial.address, denial.text));
-    blocked.chain(blind).chain(denials).next()
+    let findings = plan.findings.iter().map(|finding| format!("`{}` {}", finding.address, finding.text));
+    blocked.chain(blind).chain(findings).next()
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -104,6 +104,18 @@ async fn without_any_one_statement_something_breaks_and_is_told() {
     assert!(lines.len() > if actions { 60 } else { 20 }, "{}", lines.len());
 }
 
+/// A count that is refused is no proof that nothing would be lost.
+#[test]
+fn what_cannot_be_counted_is_told_before_it_is_deleted() {
+    for (action, told) in [
+        ("glue:GetJobRuns", "would lose data: what is in it is not known"),
+        ("s3:ListBucketVersions", "could not count what would be lost"),
+    ] {
+        let broken = life(&Without::Action(action.to_owned()));
+        assert!(broken.contains(told), "{action}: {broken}");
+    }
+}
+
 /// Each command by the binary with nothing but what it prints for itself.
 #[tokio::test]
 async fn the_binary_does_with_its_own_policies() {
