@@ -127,7 +127,7 @@ fn statements_of(purpose: Purpose, needed: &Needed) -> Vec<Value> {
         groups.entry((service, condition, resources)).or_default().insert(action);
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_by(|left, right| left.1.cmp(&right.1).then_with(|| left.0.cmp(&right.0)));
+    groups.sort_by(|left, right| left.1.first().cmp(&right.1.first()).then_with(|| left.0.cmp(&right.0)));
     let mut names: BTreeMap<String, u32> = BTreeMap::new();
     let statement = |((_, condition, resources), actions): (Shared<'_>, BTreeSet<&str>)| {
         let name = sid(purpose, actions.first().copied().unwrap_or_default());
