@@ -7,7 +7,7 @@ export AWS_EC2_METADATA_DISABLED := true
 
 VENV := target/emulators
 
-.PHONY: demo test spark-tests lint fmt layers deny emulators docs ci
+.PHONY: demo test spark-tests lint fmt layers deny advisories emulators docs ci
 
 demo: ## set up the sandbox, then build, run, prove and destroy the STEDI lakehouse
 	cargo build --package lakeform
@@ -49,6 +49,9 @@ layers: ## no crate sees one it must not see
 
 deny: ## licences, bans and sources of every dependency
 	cargo deny --offline check licenses bans sources
+
+advisories: ## known weaknesses of every dependency; fetches the RustSec database
+	cargo deny check advisories
 
 docs: ## the manifest reference, from the tables that validate it
 	cargo run --quiet --package lakeform -- reference > docs/src/manifest.md

@@ -1,5 +1,5 @@
-"""Fails when a crate depends on one that crates/README.md does not allow, or when a pure crate's tree holds
-an async runtime or an SDK."""
+"""Fails when a crate does not take the workspace's lints, when it depends on one that crates/README.md does not
+allow, or when a pure crate's tree holds an async runtime or an SDK."""
 import json
 import re
 import subprocess
@@ -37,6 +37,9 @@ def normal(node):
 
 for member in metadata["workspace_members"]:
     crate = packages[member]["name"]
+    # Among them: no unsafe code.
+    if "\n[lints]\nworkspace = true\n" not in open(packages[member]["manifest_path"], encoding="utf-8").read():
+        problems.append(f"{crate} does not take the workspace's lints")
     if crate == "lakeform-tests":
         continue
     ours = {name(packages[dep]["name"]) for dep in normal(nodes[member]) if dep in metadata["workspace_members"]}

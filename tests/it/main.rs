@@ -11,6 +11,12 @@ mod executor;
 mod fields;
 mod import;
 mod inventory;
+mod cases;
+mod catalog;
+mod escapes;
+mod executor;
+mod fields;
+mod files;
 mod kinds;
 mod lab;
 mod least_privilege;
@@ -18,6 +24,7 @@ mod life;
 mod ownership;
 mod proof;
 mod properties;
+mod saved_plans;
 mod trouble;
 
 use std::sync::Arc;
@@ -26,7 +33,7 @@ use std::time::Duration;
 use lakeform_executor::{ApplyOptions, Stop, Summary, apply, survey, take_inventories};
 use lakeform_model::{Desired, Plan};
 use lakeform_planner::{PlanOptions, plan};
-use lakeform_tests::{MemoryAccount, SHAPES};
+use lakeform_tests::{MemoryAccount, SHAPES, binary};
 
 /// Surveys and plans as the binary does.
 async fn plan_of(account: &MemoryAccount, desired: &Desired, options: &PlanOptions) -> Plan {

@@ -115,6 +115,11 @@ fn hex(digest: &[u8]) -> String {
 }
 
 async fn open(file: &LocalFile) -> Result<tokio::fs::File, CloudError> {
+    // Opening a FIFO that took the file's place would wait for a writer.
+    let metadata = tokio::fs::metadata(&file.path).await;
+    if metadata.is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(local(file, "is no file any more: plan again"));
+    }
     tokio::fs::File::open(&file.path).await.map_err(|error| local(file, format!("cannot be read: {error}")))
 }
 

@@ -8,7 +8,7 @@ use lakeform_engine::QueryError;
 use lakeform_model::CloudError;
 use lakeform_sandbox::SandboxError;
 
-use crate::render::text::{BAD, NOTE, escape_lines, paint};
+use crate::render::text::{BAD, NOTE, paint, quoted};
 
 /// How a command ended that could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,12 +92,12 @@ impl Problem {
             text.push_str(shown.trim_end());
             text.push_str("\n\n");
         }
-        let _ = writeln!(text, "{} {}", paint(BAD, "error:"), escape_lines(message));
+        let _ = writeln!(text, "{} {}", paint(BAD, "error:"), quoted(message));
         for cause in causes {
-            let _ = writeln!(text, "  {} {}", paint(BAD, "because:"), escape_lines(cause));
+            let _ = writeln!(text, "  {} {}", paint(BAD, "because:"), quoted(cause));
         }
         for hint in hints {
-            let _ = writeln!(text, "{} {}", paint(NOTE, "hint:"), escape_lines(hint));
+            let _ = writeln!(text, "{} {}", paint(NOTE, "hint:"), quoted(hint));
         }
         text
     }

@@ -11,9 +11,11 @@ mod planning;
 mod recorded;
 mod render;
 mod saved_plan;
+mod secrets;
 mod stack;
 mod ui;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -21,6 +23,7 @@ use clap::Parser as _;
 use crate::cli::Cli;
 use crate::context::Context;
 use crate::error::{Exit, Problem};
+use crate::render::text::escape_lines;
 use crate::ui::Ui;
 
 fn main() -> ExitCode {
@@ -29,7 +32,7 @@ fn main() -> ExitCode {
         Err(error) => {
             let code = if error.use_stderr() { Exit::Failed } else { Exit::Done };
             // Nobody is left to tell when the terminal went away.
-            let _ = error.print();
+            let _ = tell_usage(&error);
             return code.into();
         }
     };
@@ -50,6 +53,13 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(problem) => fail(&mut ui, json, &problem),
     }
+}
+
+/// Says what is wrong with the command line. What stands on it may have been pasted, and is quoted.
+fn tell_usage(error: &clap::Error) -> std::io::Result<()> {
+    let plain = error.render().to_string();
+    let clean = escape_lines(&plain);
+    if clean == plain { error.print() } else { std::io::stderr().write_all(clean.as_bytes()) }
 }
 
 fn fail(ui: &mut Ui, json: bool, problem: &Problem) -> ExitCode {

@@ -1,15 +1,19 @@
 //! A plan in a file: what it is for, and a digest that shows whether anybody changed it. Holds no sensitive
-//! value: a plan that would is refused.
+//! value, but its hash.
 
+use std::io::Read as _;
 use std::path::Path;
 
-use lakeform_model::{FieldPath, FieldRule, Fields, Kinds, Plan, Show};
+use lakeform_model::{Kinds, Plan};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Problem;
+use crate::secrets;
 
 const FORMAT: u32 = 1;
+/// A plan of the largest manifest is far smaller.
+const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The file's content; the digest is over all but itself.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -40,23 +44,15 @@ pub(crate) fn write(path: &Path, plan: &Plan, kinds: Kinds) -> Result<(), Proble
     let cannot = |error: &dyn std::fmt::Display| {
         Problem::new(format!("cannot write the plan to `{}`", path.display())).because(error)
     };
-    for step in &plan.steps {
-        let rules = kinds.rules(step.address.kind());
-        let live = step.live.as_ref().map(|live| &live.fields);
-        if let Some(field) =
-            [Some(&step.fields), live].into_iter().flatten().find_map(|it| sensitive(it, rules))
-        {
-            let why = format!("`{field}` of `{}` is sensitive and would stand in the file", step.address);
-            return Err(cannot(&why).hint("apply without a plan file"));
-        }
-    }
+    let mut plan = plan.clone();
+    secrets::hide(&mut plan, kinds);
     let mut file = File {
         format: FORMAT,
         lakeform: env!("CARGO_PKG_VERSION").to_owned(),
         stack: plan.stack.clone(),
         account: plan.account.clone(),
         region: plan.region.clone(),
-        plan: plan.clone(),
+        plan,
         digest: String::new(),
     };
     file.digest = file.digest()?;
@@ -64,21 +60,11 @@ pub(crate) fn write(path: &Path, plan: &Plan, kinds: Kinds) -> Result<(), Proble
     std::fs::write(path, text).map_err(|error| cannot(&error))
 }
 
-/// The first sensitive field there.
-fn sensitive(fields: &Fields, rules: &[FieldRule]) -> Option<String> {
-    let below = rules.iter().find(|rule| rule.show == Show::Sensitive && fields.get(rule.path).is_some());
-    let own = fields
-        .0
-        .keys()
-        .find(|field| FieldRule::of(rules, &FieldPath(vec![(*field).clone()])).show == Show::Sensitive);
-    below.map(|rule| rule.path.to_owned()).or_else(|| own.cloned())
-}
-
 /// Reads a plan, unless it is not what this lakeform wrote.
 pub(crate) fn read(path: &Path) -> Result<Plan, Problem> {
     let name = path.display();
-    let bytes = std::fs::read(path)
-        .map_err(|error| Problem::new(format!("cannot read the plan `{name}`")).because(error))?;
+    let bytes = read_bytes(path)
+        .map_err(|why| Problem::new(format!("cannot read the plan `{name}`")).because(why))?;
     let refused = |why: String| {
         Problem::new(format!("the plan `{name}` is refused"))
             .because(why)
@@ -104,6 +90,32 @@ pub(crate) fn read(path: &Path) -> Result<Plan, Problem> {
         return Err(refused("it was changed since it was made: its digest does not fit".to_owned()));
     }
     Ok(file.plan)
+}
+
+/// The bytes of a regular file that may be a plan.
+fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(format!("it is larger than {} MiB", MOST_BYTES >> 20));
+    }
+    Ok(bytes)
+}
+
+/// Refuses a plan for another account than the one the manifest is for, where it says one.
+pub(crate) fn check_account(plan: &Plan, account: Option<&str>) -> Result<(), Problem> {
+    match account {
+        Some(account) if account != plan.account => {
+            Err(Problem::new(format!("the plan is for account {}, the manifest for {account}", plan.account))
+                .hint("make a new one: `lakeform plan --out FILE`"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Refuses a plan for another place.
@@ -141,7 +153,10 @@ mod tests {
     #[test]
     fn a_plan_survives_its_file() {
         let (_folder, path) = saved();
-        assert_eq!(read(&path).unwrap(), sample());
+        let mut kept = sample();
+        secrets::hide(&mut kept, Kinds(&[]));
+        assert_ne!(kept, sample(), "the sample has a sensitive value");
+        assert_eq!(read(&path).unwrap(), kept);
     }
 
     #[test]
@@ -171,17 +186,9 @@ mod tests {
         assert!(account.contains("the plan is for account 111122223333, not for 444455556666"));
         let region = check_place(&plan, "111122223333", "eu-west-1").unwrap_err().render();
         assert!(region.contains("the plan is for region us-east-1, not for eu-west-1"));
+        assert!(check_account(&plan, None).is_ok() && check_account(&plan, Some("111122223333")).is_ok());
+        assert!(check_account(&plan, Some("444455556666")).is_err());
         assert!(check_stack(&plan, "stedi").is_ok());
         assert!(check_stack(&plan, "other").is_err());
-    }
-
-    #[test]
-    fn a_sensitive_field_is_found() {
-        const RULES: &[FieldRule] = &[FieldRule::new("secret").show(Show::Sensitive)];
-        let mut fields = Fields::new();
-        fields.set("plain", "x");
-        assert_eq!(sensitive(&fields, RULES), None);
-        fields.set("secret", "x");
-        assert_eq!(sensitive(&fields, RULES).as_deref(), Some("secret"));
     }
 }

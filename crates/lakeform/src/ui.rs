@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::error::Problem;
 use crate::render::progress::Manner;
+use crate::render::text::escape_json;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -95,12 +96,12 @@ impl Ui {
 
     /// Writes one line of JSON.
     pub(crate) fn json(&mut self, value: &serde_json::Value) -> Result<(), Problem> {
-        self.data(&format!("{value}\n"))
+        self.data(&format!("{}\n", escape_json(&value.to_string())))
     }
 
     /// Writes a JSON document.
     pub(crate) fn document(&mut self, value: &serde_json::Value) -> Result<(), Problem> {
-        self.data(&format!("{}\n", serde_json::to_string_pretty(value)?))
+        self.data(&format!("{}\n", escape_json(&serde_json::to_string_pretty(value)?)))
     }
 
     /// Says something beside the data. Where nobody listens, nothing is lost.

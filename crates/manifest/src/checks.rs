@@ -77,10 +77,13 @@ fn check(
     let expect = node.some("expect").and_then(|node| expect(node, diagnostics));
     let database = match node.text("database") {
         Some(named) => Some(entries.identity(DATABASE, &named).unwrap_or(named)),
-        None => match entries.keys(DATABASE).as_slice() {
-            [only] => entries.identity(DATABASE, only),
-            _ => None,
-        },
+        None => {
+            let mut keys = entries.keys(DATABASE);
+            match (keys.next(), keys.next()) {
+                (Some(only), None) => entries.identity(DATABASE, &only),
+                _ => None,
+            }
+        }
     };
     let severity =
         if node.text("severity").as_deref() == Some("warn") { Severity::Warn } else { Severity::Error };

@@ -6,6 +6,11 @@ use std::ops::Range;
 
 use lakeform_model::{Address, Diagnostics, Node, NodeValue, Span};
 
+/// The most bytes that one text may become: a long value, put in often, would fill the memory.
+const LONGEST: usize = 10 * 1024 * 1024;
+/// The most bytes that all texts of a tree may become.
+const MOST: usize = 4 * LONGEST;
+
 /// What one `${name}` stands for.
 pub enum Meaning {
     /// This text; with the resource it names, if it names one.
@@ -42,6 +47,9 @@ pub fn expand(
             at = start + 2;
             continue;
         }
+        if diagnostics.is_full() {
+            break;
+        }
         out.push_str(&text[at..start]);
         let Some(length) = text[start..].find('}') else {
             let message = "`${` is never closed";
@@ -54,6 +62,11 @@ pub fn expand(
         let end = start + length + 1;
         let name = text[start + 2..end - 1].trim();
         match meaning(name) {
+            Meaning::Text(value, _) if out.len() + value.len() > LONGEST => {
+                let message = format!("with its values put in, this text is longer than {LONGEST} bytes");
+                diagnostics.error(Some(place(start..end)), message);
+                return (text.to_owned(), references);
+            }
             Meaning::Text(value, reference) => {
                 out.push_str(&value);
                 references.extend(reference);
@@ -81,6 +94,21 @@ pub fn expand_tree(
     meaning: &mut dyn FnMut(&str) -> Meaning,
     diagnostics: &mut Diagnostics,
 ) {
+    let mut room = MOST;
+    expand_within(node, source, last, meaning, diagnostics, &mut room);
+}
+
+fn expand_within(
+    node: &mut Node,
+    source: &str,
+    last: bool,
+    meaning: &mut dyn FnMut(&str) -> Meaning,
+    diagnostics: &mut Diagnostics,
+    room: &mut usize,
+) {
+    if *room == 0 {
+        return;
+    }
     match &mut node.value {
         NodeValue::Text(text) if text.contains("${") => {
             let span = node.span;
@@ -95,6 +123,11 @@ pub fn expand_tree(
             let alone = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
             let before = diagnostics.0.len();
             let (expanded, references) = expand(text, last, place, meaning, diagnostics);
+            *room = room.saturating_sub(expanded.len());
+            if *room == 0 {
+                let message = format!("with their values put in, all texts are longer than {MOST} bytes");
+                diagnostics.error(Some(span), message);
+            }
             node.unresolved |= diagnostics.0.len() > before;
             node.references.extend(references);
             // A lone `${var.count}` is what the variable is, a number or a boolean too.
@@ -111,13 +144,13 @@ pub fn expand_tree(
         }
         NodeValue::List(items) => {
             for item in items {
-                expand_tree(item, source, last, meaning, diagnostics);
+                expand_within(item, source, last, meaning, diagnostics, room);
             }
         }
         NodeValue::Map(entries) => {
             for (key, value) in entries {
-                expand_tree(key, source, last, meaning, diagnostics);
-                expand_tree(value, source, last, meaning, diagnostics);
+                expand_within(key, source, last, meaning, diagnostics, room);
+                expand_within(value, source, last, meaning, diagnostics, room);
             }
         }
         NodeValue::Null
@@ -172,6 +205,24 @@ mod tests {
     fn the_very_text_that_is_wrong_is_marked() {
         assert_eq!(expanded("a ${var.y} b", true).1, ["${var.y}: there is no `var.y`"]);
         assert_eq!(expanded("é ${var.x", true).1, ["${var.x: `${` is never closed"]);
+    }
+
+    #[test]
+    fn values_put_in_over_and_over_are_refused_before_they_fill_the_memory() {
+        let long = "x".repeat(1024 * 1024);
+        let mut meaning = |_: &str| Meaning::Text(long.clone(), None);
+        let mut diagnostics = Diagnostics::default();
+        let text = format!("one: {}\nmany: [{}]\n", "${v}".repeat(11), vec!["'${v} '"; 60].join(", "));
+        let mut node = crate::yaml::read(FileId(0), &text, &mut diagnostics).unwrap();
+        expand_tree(&mut node, &text, true, &mut meaning, &mut diagnostics);
+        let messages: Vec<&str> = diagnostics.0.iter().map(|one| one.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "with its values put in, this text is longer than 10485760 bytes",
+                "with their values put in, all texts are longer than 41943040 bytes"
+            ]
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use lakeform_model::{
     Scope, Shape, Sources, Span, TextRule,
 };
 
+use crate::folder::read_whole;
 use crate::references::{Basics, Entries, Known};
 use crate::sections::{self, Found};
 use crate::{checks, interpolate, variables, yaml};
@@ -152,21 +153,16 @@ pub fn load(options: &LoadOptions, kinds: Kinds, files: &dyn Files) -> Loaded {
 }
 
 fn read(path: &Path) -> Result<String, (String, Option<String>)> {
-    let failed = |error: &std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            ("does not exist".to_owned(), Some("`lakeform init` writes one; `-f` names another".to_owned()))
-        }
-        std::io::ErrorKind::PermissionDenied => ("may not be read".to_owned(), None),
-        _ => (format!("cannot be read: {error}"), None),
-    };
-    let metadata = std::fs::metadata(path).map_err(|error| failed(&error))?;
-    if metadata.is_dir() {
+    if path.is_dir() {
         return Err(("is a directory, not a manifest".to_owned(), None));
     }
-    if metadata.len() > yaml::MOST_BYTES as u64 {
-        return Err((format!("is larger than {} MiB", yaml::MOST_BYTES / 1024 / 1024), None));
-    }
-    let bytes = std::fs::read(path).map_err(|error| failed(&error))?;
+    let bytes = read_whole(path, yaml::MOST_BYTES as u64).map_err(|problem| {
+        let hint = match path.try_exists() {
+            Ok(false) => Some("`lakeform init` writes one; `-f` names another".to_owned()),
+            Ok(true) | Err(_) => problem.hint,
+        };
+        (problem.reason, hint)
+    })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         (format!("is not UTF-8: byte {at} does not fit"), Some("save the file as UTF-8".to_owned()))
@@ -312,10 +308,20 @@ impl Loader<'_> {
         entries: &Entries<'_>,
         diagnostics: &mut Diagnostics,
     ) -> BTreeMap<Address, Resource> {
-        let tags = root.get("tags").map(Node::text_map).unwrap_or_default();
+        let tags = shared_tags(root, entries.known.len(), diagnostics);
         let addresses: BTreeSet<Address> = entries.known.keys().cloned().collect();
+        let index = index(entries);
         let mut resources = BTreeMap::new();
-        for found in sections::entries(root, self.kinds) {
+        let all = sections::entries(root, self.kinds);
+        for of_kind in all.chunk_by(|one, next| one.kind.name() == next.kind.name()) {
+            let of_kind: Vec<Entry<'_>> = of_kind.iter().map(Found::entry).collect();
+            let place = (basics.stack.as_str(), basics.region.as_str(), basics.account.as_str());
+            let mut scope = Scope::new(place, &tags, entries, self.files, diagnostics);
+            if let Some(kind) = of_kind.first().and_then(|entry| self.kinds.get(entry.address.kind())) {
+                kind.check_together(&of_kind, &mut scope);
+            }
+        }
+        for found in all {
             let reported = diagnostics.0.len();
             let is_sound = sections::check_entry(&found, self.kinds, diagnostics);
             let declared = sections::declared_dependencies(found.node, &addresses, diagnostics);
@@ -335,7 +341,7 @@ impl Loader<'_> {
                 // The other mistakes in it are told now, too, not after the first ones are mended.
                 sections::keep_independent(node, &diagnostics.0[reported..], &mut heard);
             }
-            diagnostics.0.append(&mut heard.0);
+            diagnostics.absorb(heard);
             let Some(draft) = draft.filter(|_| is_sound) else { continue };
             let Some(identity) = entries.known.get(&address).map(|known| known.identity.clone()) else {
                 continue;
@@ -344,7 +350,7 @@ impl Loader<'_> {
             depends_on.extend(referenced);
             depends_on.extend(declared);
             depends_on.extend(parent);
-            depends_on.extend(pointed_at(&draft.fields, entries));
+            depends_on.extend(pointed_at(&draft.fields, &index));
             depends_on.remove(&address);
             let on = |name: &str| node.get(name).and_then(Node::as_bool).unwrap_or(false);
             let permissions = Permissions {
@@ -368,6 +374,22 @@ impl Loader<'_> {
     }
 }
 
+/// The most bytes that the manifest's `tags` may become on all entries together: each carries a copy.
+const MOST_TAGS: usize = 128 * 1024 * 1024;
+
+/// The manifest's `tags`, unless a copy for every entry would fill the memory.
+fn shared_tags(root: &Node, entries: usize, diagnostics: &mut Diagnostics) -> BTreeMap<String, String> {
+    let Some(node) = root.get("tags") else { return BTreeMap::new() };
+    let tags = node.text_map();
+    let bytes: usize = tags.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes.saturating_mul(entries) <= MOST_TAGS {
+        return tags;
+    }
+    let message = format!("on all {entries} entries together, these tags are longer than {MOST_TAGS} bytes");
+    diagnostics.error(Some(node.span), message);
+    BTreeMap::new()
+}
+
 /// The resources that an entry's own texts name, those of entries inside it left out.
 fn own_references(node: &Node, kind: &dyn lakeform_model::Kind, kinds: Kinds) -> BTreeSet<Address> {
     let inside = sections::inside(kind, kinds);
@@ -378,39 +400,55 @@ fn own_references(node: &Node, kind: &dyn lakeform_model::Kind, kinds: Kinds) ->
     all
 }
 
+/// The entries by what they are in AWS.
+type Index<'a> = BTreeMap<(&'a str, &'a str), Vec<&'a Address>>;
+
+fn index<'a>(entries: &'a Entries<'_>) -> Index<'a> {
+    let mut index = Index::new();
+    for (address, known) in &entries.known {
+        index.entry((address.kind(), known.identity.as_str())).or_default().push(address);
+    }
+    index
+}
+
 /// The entries that pointers in the fields lead to: a location in a bucket of the manifest needs the bucket, also
 /// when it is written out.
-fn pointed_at(fields: &lakeform_model::Fields, entries: &Entries<'_>) -> BTreeSet<Address> {
-    let pointers = fields.pointers();
-    let leads_to = |address: &Address, known: &Known| {
-        pointers.iter().any(|pointer| pointer.kind == address.kind() && pointer.identity == known.identity)
+fn pointed_at(fields: &lakeform_model::Fields, index: &Index<'_>) -> BTreeSet<Address> {
+    let leads_to = |pointer: &lakeform_model::Pointer| {
+        index.get(&(pointer.kind.as_str(), pointer.identity.as_str())).cloned().unwrap_or_default()
     };
-    let entries = entries.known.iter();
-    entries.filter(|(address, known)| leads_to(address, known)).map(|(address, _)| address.clone()).collect()
+    fields.pointers().into_iter().flat_map(leads_to).cloned().collect()
 }
 
 /// Reports resources that need each other.
 fn report_rings(resources: &BTreeMap<Address, Resource>, diagnostics: &mut Diagnostics) {
-    let mut done: BTreeSet<&Address> = BTreeSet::new();
-    loop {
-        let next = resources.values().find(|resource| {
-            !done.contains(&resource.address)
-                && resource
-                    .depends_on
-                    .iter()
-                    .all(|needed| done.contains(needed) || !resources.contains_key(needed))
-        });
-        let Some(next) = next else { break };
-        done.insert(&next.address);
+    let mut waiting: BTreeMap<&Address, usize> = BTreeMap::new();
+    let mut needed_by: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+    for resource in resources.values() {
+        let needs = resource.depends_on.iter().filter(|needed| resources.contains_key(*needed));
+        waiting.insert(&resource.address, needs.clone().count());
+        needs.for_each(|needed| needed_by.entry(needed).or_default().push(&resource.address));
     }
-    let left: Vec<&Resource> =
-        resources.values().filter(|resource| !done.contains(&resource.address)).collect();
+    let mut ready: Vec<&Address> =
+        waiting.iter().filter(|(_, needs)| **needs == 0).map(|(address, _)| *address).collect();
+    while let Some(done) = ready.pop() {
+        waiting.remove(done);
+        for address in needed_by.remove(done).unwrap_or_default() {
+            if let Some(needs) = waiting.get_mut(address) {
+                *needs -= 1;
+                if *needs == 0 {
+                    ready.push(address);
+                }
+            }
+        }
+    }
+    let left: Vec<&Resource> = waiting.keys().filter_map(|address| resources.get(*address)).collect();
     // Of what is left, some only depend on the ring; the first that is reached again is in it.
     let Some(mut at) = left.first().copied() else { return };
     let mut way: Vec<&Resource> = Vec::new();
     while !way.iter().any(|seen| seen.address == at.address) {
         way.push(at);
-        let next = at.depends_on.iter().find(|needed| left.iter().any(|other| other.address == **needed));
+        let next = at.depends_on.iter().find(|needed| waiting.contains_key(*needed));
         let Some(next) = next.and_then(|address| resources.get(address)) else { return };
         at = next;
     }

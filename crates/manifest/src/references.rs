@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use lakeform_model::{Address, Diagnostics, FileId, Kinds, Names, Sources, Span};
+use lakeform_model::{Address, Diagnostics, FileId, Kinds, MOST_KNOWN, Names, Sources, Span};
 
 use crate::interpolate::{Meaning, expand};
 
@@ -60,6 +60,9 @@ impl Basics {
     }
 }
 
+/// The most bytes of the manifest and the texts it names, values put in: one large file may be named often.
+const MOST_SOURCES: usize = 32 * 1024 * 1024;
+
 /// What is known of an entry before it is decoded.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
@@ -91,11 +94,8 @@ impl Entries<'_> {
         let address = Address::new(kind, keys.iter().copied());
         let expression = |address: &Address| address.to_string();
         let Some(known) = self.known.get(&address) else {
-            let known: Vec<String> = self.of_kind(kind).map(expression).collect();
-            let hint = match known.as_slice() {
-                [] => format!("the manifest has no {kind}"),
-                some => format!("known: {}", some.join(", ")),
-            };
+            let known: Vec<String> = self.of_kind(kind).take(MOST_KNOWN).map(expression).collect();
+            let hint = lakeform_model::known(&known).unwrap_or_else(|| format!("the manifest has no {kind}"));
             let message = format!("there is no {kind} `{}`", keys.join("."));
             return Meaning::Unknown { message, known, hint: Some(hint) };
         };
@@ -116,8 +116,13 @@ impl Entries<'_> {
         }
     }
 
-    fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Address> {
-        self.known.keys().filter(move |address| address.kind() == kind)
+    /// The entries of a kind: they stand together, because addresses are ordered by their kind first.
+    fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Address> {
+        let first = Address::new(kind, std::iter::empty::<String>());
+        self.known
+            .range(first..)
+            .map(|(address, _)| address)
+            .take_while(move |address| address.kind() == kind)
     }
 }
 
@@ -127,8 +132,8 @@ impl Names for Entries<'_> {
         self.known.get(&address).map(|known| known.identity.clone())
     }
 
-    fn keys(&self, kind: &str) -> Vec<String> {
-        self.of_kind(kind).map(|address| address.keys().join(".")).collect()
+    fn keys<'a>(&'a self, kind: &'a str) -> Box<dyn Iterator<Item = String> + 'a> {
+        Box::new(self.of_kind(kind).map(|address| address.keys().join(".")))
     }
 
     fn interpolate(
@@ -137,6 +142,12 @@ impl Names for Entries<'_> {
         text: String,
         diagnostics: &mut Diagnostics,
     ) -> Option<(FileId, String, BTreeSet<Address>)> {
+        let held: usize = self.sources.borrow().0.iter().map(|source| source.text.len()).sum();
+        if held + text.len() > MOST_SOURCES {
+            let message = format!("the files of this manifest hold more than {MOST_SOURCES} bytes");
+            diagnostics.error(None, message);
+            return None;
+        }
         let file = self.sources.borrow_mut().add(name, text.clone());
         let before = diagnostics.0.len();
         let place = |range: Range<usize>| Span { file, start: range.start, end: range.end };

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use lakeform_model::{
-    Address, Diagnostic, Diagnostics, Key, Kind, Kinds, Level, Node, NodeValue, Shape, Span, TextRule,
+    Address, Diagnostic, Diagnostics, Entry, Key, Kind, Kinds, Level, MOST_KNOWN, Node, NodeValue, Shape,
+    Span, TextRule,
 };
 
 use crate::validate;
@@ -45,6 +46,13 @@ pub(crate) struct Found<'a> {
     pub(crate) node: &'a Node,
     /// The mappings on the way to it, as [`lakeform_model::Entry::within`] has them.
     pub(crate) within: Vec<&'a Node>,
+}
+
+impl Found<'_> {
+    /// The entry as its kind sees it.
+    pub(crate) fn entry(&self) -> Entry<'_> {
+        Entry { address: &self.address, key: self.key, node: self.node, within: &self.within }
+    }
 }
 
 /// Every entry of every kind, in the order of the catalog and of the file.
@@ -282,7 +290,7 @@ pub(crate) fn declared_dependencies(
         match text.parse::<Address>() {
             Ok(address) if known.contains(&address) => drop(all.insert(address)),
             Ok(_) | Err(_) => {
-                let names: Vec<String> = known.iter().map(ToString::to_string).collect();
+                let names: Vec<String> = known.iter().take(MOST_KNOWN).map(ToString::to_string).collect();
                 let message = format!("there is no resource `{}`", text.escape_debug());
                 diagnostics
                     .error(Some(item.span), message)

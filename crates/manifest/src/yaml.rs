@@ -9,7 +9,9 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 /// The most bytes of a manifest.
 pub const MOST_BYTES: usize = 10 * 1024 * 1024;
 /// The most nodes, aliases expanded: a few lines of nested aliases would otherwise fill the memory.
-const MOST_NODES: usize = 100_000;
+const MOST_NODES: usize = 500_000;
+/// So many bytes of a text count as one more node: many aliases of one long text would fill it, too.
+const BYTES_OF_A_NODE: usize = 256;
 const DEEPEST: usize = 64;
 
 /// Reads one YAML document; `None` when it told the diagnostics why not.
@@ -27,6 +29,7 @@ pub fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<N
         open: Vec::new(),
         anchors: BTreeMap::new(),
         nodes: 0,
+        kept: 0,
         root: None,
         failed: false,
     };
@@ -79,6 +82,8 @@ struct Reader<'a> {
     open: Vec<Open>,
     anchors: BTreeMap<usize, (Node, usize)>,
     nodes: usize,
+    /// The nodes that are kept for aliases.
+    kept: usize,
     root: Option<Node>,
     failed: bool,
 }
@@ -102,7 +107,9 @@ impl Reader<'_> {
                 let value = if plain { scalar(&text) } else { NodeValue::Text(text.to_string()) };
                 let is_text = matches!(value, NodeValue::Text(_) | NodeValue::Null);
                 let written = (!is_text).then(|| text.to_string());
-                self.add(Node { span, value, written, ..Node::default() }, anchor, 1);
+                let node = Node { span, value, written, ..Node::default() };
+                let size = count(&node);
+                self.add(node, anchor, size);
             }
             Event::SequenceStart(anchor, _) => self.begin(span, anchor, false),
             Event::MappingStart(anchor, _) => self.begin(span, anchor, true),
@@ -143,7 +150,7 @@ impl Reader<'_> {
         let span = Span { end: if closed { end.end } else { last.max(span.start) }, ..span };
         let size = 1 + items.iter().map(count).sum::<usize>();
         let value = if is_map { self.map(items) } else { NodeValue::List(items) };
-        self.nodes -= size - 1;
+        self.nodes = self.nodes.saturating_sub(size - 1);
         self.add(Node { span, value, ..Node::default() }, anchor, size);
     }
 
@@ -174,11 +181,16 @@ impl Reader<'_> {
     fn add(&mut self, node: Node, anchor: usize, size: usize) {
         self.nodes += size;
         if self.nodes > MOST_NODES {
-            let hint = "aliases count with all they stand for";
+            let hint = "aliases count with all they stand for, long texts by their length";
             self.fail(node.span, format!("more than {MOST_NODES} values"), Some(hint));
             return;
         }
         if anchor > 0 {
+            self.kept += size;
+            if self.kept > MOST_NODES {
+                self.fail(node.span, format!("more than {MOST_NODES} values behind anchors"), None);
+                return;
+            }
             self.anchors.insert(anchor, (node.clone(), size));
         }
         match self.open.last_mut() {
@@ -188,9 +200,11 @@ impl Reader<'_> {
     }
 }
 
+/// How many nodes a tree counts as.
 fn count(node: &Node) -> usize {
-    1 + node.items().iter().map(count).sum::<usize>()
-        + node.entries().iter().map(|(_, value)| 1 + count(value)).sum::<usize>()
+    1 + node.written.as_deref().or(node.as_text()).map_or(0, |text| text.len() / BYTES_OF_A_NODE)
+        + node.items().iter().map(count).sum::<usize>()
+        + node.entries().iter().map(|(key, value)| count(key) + count(value)).sum::<usize>()
 }
 
 /// A plain scalar by YAML 1.2's core schema.
@@ -267,13 +281,18 @@ mod tests {
     #[test]
     fn an_alias_bomb_and_a_deep_nest_are_refused() {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..9 {
+        for level in 1..10 {
             let before = vec![format!("*a{}", level - 1); 10].join(", ");
             bomb.push_str(
                 &["a", &level.to_string(), ": &a", &level.to_string(), " [", &before, "]\n"].concat(),
             );
         }
-        assert!(parse(&bomb).1[0].contains("more than 100000 values"));
+        assert!(parse(&bomb).1[0].contains("more than 500000 values"));
+        let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 2000].join(", "));
+        assert!(parse(&long).1[0].contains("more than 500000 values"));
+        let kept = (0..60).map(|level| format!("&k{level} [")).collect::<Vec<_>>().concat();
+        let kept = format!("a: {kept}{}{}\n", "x, ".repeat(10_000), "]".repeat(60));
+        assert!(parse(&kept).1[0].contains("more than 500000 values behind anchors"));
         assert!(parse(&"[".repeat(100)).1[0].contains("nested deeper than 64"));
     }
 }

@@ -48,18 +48,43 @@ impl Diagnostic {
     }
 }
 
+/// Longer than this nobody mistypes a name; comparing costs the product of the lengths.
+const LONGEST_GUESS: usize = 128;
+/// The most names that one is compared with: in a manifest of many entries and many mistakes the work would be
+/// their product.
+pub const MOST_KNOWN: usize = 200;
+/// The most names that a hint lists.
+const MOST_LISTED: usize = 20;
+
+/// A hint that lists what there is, its beginning where it is much; `None` when there is nothing.
+pub fn known(names: &[String]) -> Option<String> {
+    match names {
+        [] => None,
+        some if some.len() <= MOST_LISTED => Some(format!("known: {}", some.join(", "))),
+        many => Some(format!("known: {} and more", many[..MOST_LISTED].join(", "))),
+    }
+}
+
 /// The one of `known` that a user who typed `given` most likely meant.
 fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if given.len() > LONGEST_GUESS {
+        return None;
+    }
     let lowered = given.to_lowercase().replace('-', "_");
     known
         .into_iter()
+        .take(MOST_KNOWN)
+        .filter(|name| name.len() <= 2 * LONGEST_GUESS)
         .map(|name| (strsim::damerau_levenshtein(&lowered, &name.to_lowercase()), name))
         .filter(|(distance, name)| *distance <= 1 + name.chars().count() / 4)
         .min()
         .map(|(_, name)| name)
 }
 
-/// The problems of a manifest, in the order they were met.
+/// The most problems that are kept: a hostile file has one in every few bytes.
+const MOST: usize = 1000;
+
+/// The problems of a manifest, in the order they were met; at most some thousand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
@@ -74,8 +99,29 @@ impl Diagnostics {
         self.push(Level::Warning, span, message.into())
     }
 
+    /// Whether more would displace what is here: then nobody needs to look for more.
+    pub fn is_full(&self) -> bool {
+        self.0.len() >= MOST
+    }
+
+    /// Takes over what was found apart.
+    pub fn absorb(&mut self, others: Self) {
+        for other in others.0 {
+            self.keep(other);
+        }
+    }
+
     fn push(&mut self, level: Level, span: Option<Span>, message: String) -> &mut Diagnostic {
-        self.0.push(Diagnostic { level, message, span, label: None, hint: None });
+        self.keep(Diagnostic { level, message, span, label: None, hint: None })
+    }
+
+    fn keep(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
+        if self.is_full() {
+            // A warning goes before an error does, so that a manifest with an error never counts as sound.
+            let displaced = self.0.iter().rposition(|diagnostic| diagnostic.level == Level::Warning);
+            self.0.remove(displaced.unwrap_or(MOST - 1));
+        }
+        self.0.push(diagnostic);
         let last = self.0.len() - 1;
         &mut self.0[last]
     }
@@ -132,6 +178,34 @@ mod tests {
         diagnostics.error(None, "unknown key `zzz`").suggest("zzz", ["format", "location"]);
         assert_eq!(diagnostics.0[0].hint.as_deref(), Some("did you mean `location`?"));
         assert_eq!(diagnostics.0[1].hint, None);
+    }
+
+    #[test]
+    fn a_hint_lists_some_names_and_not_all() {
+        let names: Vec<String> = (0..21).map(|number| format!("n{number}")).collect();
+        assert_eq!(known(&[]), None);
+        assert_eq!(known(&names[..2]).unwrap(), "known: n0, n1");
+        assert!(known(&names[..20]).unwrap().ends_with("n18, n19"));
+        assert!(known(&names).unwrap().ends_with("n18, n19 and more"));
+    }
+
+    #[test]
+    fn a_flood_of_warnings_hides_no_error() {
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.error(None, "wrong");
+        for _ in 0..2 * MOST {
+            diagnostics.warning(None, "odd");
+        }
+        assert!(diagnostics.is_full() && diagnostics.has_errors());
+        assert_eq!(diagnostics.0.len(), MOST);
+        // Also where they were found apart.
+        let mut apart = Diagnostics::default();
+        apart.error(None, "wrong elsewhere");
+        diagnostics.absorb(apart);
+        assert_eq!(
+            (diagnostics.0.len(), diagnostics.0[MOST - 1].message.as_str()),
+            (MOST, "wrong elsewhere")
+        );
     }
 
     #[test]

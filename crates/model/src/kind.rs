@@ -95,6 +95,10 @@ pub trait Kind: Send + Sync + 'static {
     /// The desired fields of an entry; `None` when it told the diagnostics why there are none.
     fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft>;
 
+    /// Holds all entries of the kind against each other, once: what each did with all others would cost their
+    /// square.
+    fn check_together(&self, _entries: &[Entry<'_>], _scope: &mut Scope<'_>) {}
+
     /// What a policy must allow for one resource; without one, for finding what carries the stack's mark,
     /// which every plan does. What AWS does in the caller's name with the same request counts, too.
     fn needs(&self, _purpose: Purpose, _resource: Option<&Resource>, _place: &Place<'_>) -> Vec<Need> {

@@ -20,13 +20,14 @@ mod plan;
 mod rule;
 mod schema;
 mod scope;
+mod terminal;
 mod value;
 
 pub use account::{Account, Force, Survey, SurveyRequest, Target, Wanted};
 pub use address::{Address, AddressError};
 pub use change::{Change, Effect, diff};
 pub use desired::{Check, Desired, Expect, Flow, Permissions, Resource, Severity};
-pub use diagnostics::{Diagnostic, Diagnostics, Level, Source, Sources};
+pub use diagnostics::{Diagnostic, Diagnostics, Level, MOST_KNOWN, Source, Sources, known};
 pub use error::{Class, CloudError};
 pub use files::{FileProblem, Files, LocalFile, PART_SIZE};
 pub use kind::{Draft, Entry, Facts, Holds, Kind, Kinds};
@@ -38,4 +39,5 @@ pub use plan::{Action, Blocked, BlockedBy, Finding, Phase, Plan, Step, Tally, Wh
 pub use rule::{FieldRule, Literal, Merge, OnChange, Show, Unset};
 pub use schema::{Key, Shape, TextCheck, TextRule};
 pub use scope::{Names, Scope};
+pub use terminal::is_obeyed;
 pub use value::{FieldPath, Fields, Pointer, Value};

@@ -3,15 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Address, Diagnostic, Diagnostics, FileId, Files, LocalFile, Node, Span};
+use crate::{Address, Diagnostic, Diagnostics, FileId, Files, LocalFile, MOST_KNOWN, Node, Span, known};
 
 /// The other entries of the manifest, and the texts it names.
 pub trait Names {
     /// The identity of the entry of `kind` with these keys (`stedi.customer_landing`).
     fn identity(&self, kind: &str, keys: &str) -> Option<String>;
 
-    /// The dotted keys of every entry of a kind.
-    fn keys(&self, kind: &str) -> Vec<String>;
+    /// The dotted keys of the entries of a kind, in order; lazy, because a caller may want to know of one or two.
+    fn keys<'a>(&'a self, kind: &'a str) -> Box<dyn Iterator<Item = String> + 'a>;
 
     /// Interpolates a text that stands in a file of its own, and remembers the file for messages. Gives the
     /// text, the file it is known by in spans, and the resources it names. Problems go to `diagnostics`.
@@ -79,12 +79,8 @@ impl<'a> Scope<'a> {
             self.references.insert(Address::new(kind, key.split('.')));
             return Some(identity);
         }
-        let keys = self.names.keys(kind);
-        let known = if keys.is_empty() {
-            "the manifest has none".to_owned()
-        } else {
-            format!("known: {}", keys.join(", "))
-        };
+        let keys = self.some_keys(kind);
+        let known = known(&keys).unwrap_or_else(|| "the manifest has none".to_owned());
         let diagnostic = self.error(node, format!("there is no {kind} `{key}`"));
         diagnostic.hint(known).suggest(&key, keys.iter().map(String::as_str));
         None
@@ -92,15 +88,26 @@ impl<'a> Scope<'a> {
 
     /// The entry of a kind if the manifest has exactly one; remembers the dependency.
     pub fn only(&mut self, kind: &str) -> Option<String> {
-        let keys = self.names.keys(kind);
-        let [key] = keys.as_slice() else { return None };
+        let mut keys = self.names.keys(kind);
+        let (Some(key), None) = (keys.next(), keys.next()) else { return None };
+        drop(keys);
         self.references.insert(Address::new(kind, key.split('.')));
-        self.names.identity(kind, key)
+        self.names.identity(kind, &key)
     }
 
-    /// The keys of every entry of a kind.
-    pub fn keys(&self, kind: &str) -> Vec<String> {
-        self.names.keys(kind)
+    /// Whether the manifest has an entry of a kind with these keys.
+    pub fn has(&self, kind: &str, keys: &str) -> bool {
+        self.names.identity(kind, keys).is_some()
+    }
+
+    /// Whether the manifest has any entry of a kind.
+    pub fn has_any(&self, kind: &str) -> bool {
+        self.names.keys(kind).next().is_some()
+    }
+
+    /// The first so many keys of a kind, for messages and guesses.
+    pub fn some_keys(&self, kind: &str) -> Vec<String> {
+        self.names.keys(kind).take(MOST_KNOWN).collect()
     }
 
     /// The text of the file that a node names, interpolated, and the file for spans in it.

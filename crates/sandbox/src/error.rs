@@ -74,6 +74,14 @@ pub enum SandboxError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A script of faults that is none.
+    #[error("`{}` is no script of faults: {why}", path.display())]
+    Faults {
+        /// The script.
+        path: PathBuf,
+        /// What is wrong, and in which line.
+        why: String,
+    },
     /// A background task of this program ended early.
     #[error("a background task ended early: {0}")]
     Task(String),
@@ -97,6 +105,7 @@ impl SandboxError {
             ),
             Self::NeverReady { .. } => Some("run `lakeform sandbox down`, then `lakeform sandbox up` again"),
             Self::NoDirectory => Some("name one in `LAKEFORM_SANDBOX_DIR`"),
+            Self::Faults { .. } => Some("the page \"The sandbox\" of the documentation shows the format"),
             Self::WillNotEnd { .. } | Self::File { .. } | Self::Task(_) => None,
         }
     }

@@ -21,4 +21,4 @@ pub use error::SandboxError;
 pub use lifecycle::{Event, Options, Sandbox, Status, down, status, up};
 pub use proxy::{Ask, CallRecord, Effect, Fault, Faults, Policy, Proxy, ProxyConfig, ProxyHandle};
 pub use runs::{RunsConfig, run_logs};
-pub use serve::{ServeConfig, serve_proxy};
+pub use serve::{ServeConfig, read_faults, serve_proxy};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::{self, emulator_version, lock};
 use crate::process::{Identity, start};
-use crate::serve::ServeConfig;
+use crate::serve::{ServeConfig, read_faults};
 use crate::{SandboxError, emulator, ports, spark};
 
 const STATE_FILE: &str = "sandbox.json";
@@ -32,7 +32,7 @@ pub struct Options {
     pub serve: Option<Vec<OsString>>,
     /// The port of the endpoint; else a free one.
     pub port: Option<u16>,
-    /// A file with [`crate::Faults`] in JSON, for the proxy to play.
+    /// A file with [`crate::Faults`], as [`crate::read_faults`] takes it, for the proxy to play.
     pub faults: Option<PathBuf>,
     /// For so many milliseconds a new role is not assumable by Glue.
     pub role_propagation_ms: u64,
@@ -240,13 +240,21 @@ fn take_down(directory: &Path) -> Result<bool, SandboxError> {
 
 fn bring_up(options: &Options, progress: &dyn Fn(Event)) -> Result<Sandbox, SandboxError> {
     let directory = options.directory()?;
+    // A mistake in the script is told now, not by a proxy that does not come up.
+    options.faults.as_deref().map(read_faults).transpose()?;
     std::fs::create_dir_all(&directory).map_err(SandboxError::file("create", &directory))?;
     let _held = lock(&directory.join(LOCK_FILE))?;
     if options.spark {
         spark::ensure(&options.environment(&directory), &options.python(), progress)?;
     }
     let left = match look(&directory)? {
-        Status::Running(sandbox) if sandbox.version == env!("CARGO_PKG_VERSION") => return Ok(sandbox),
+        Status::Running(sandbox) if sandbox.version == env!("CARGO_PKG_VERSION") => {
+            if options.faults.is_none() {
+                return Ok(sandbox);
+            }
+            progress(Event::Repairing { why: "the proxy starts again, to play the faults".to_owned() });
+            Some(sandbox)
+        }
         Status::Running(sandbox) => {
             progress(Event::Repairing { why: format!("it was brought up by lakeform {}", sandbox.version) });
             Some(sandbox)

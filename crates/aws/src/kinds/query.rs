@@ -119,7 +119,7 @@ impl Kind for Query {
         let database = match node.some("database") {
             Some(node) => {
                 let name = node.scalar_text().unwrap_or_default();
-                let known = scope.keys("database").contains(&name);
+                let known = scope.has("database", &name);
                 if known { scope.reference("database", node)? } else { name }
             }
             None => {
@@ -134,10 +134,7 @@ impl Kind for Query {
         };
         fields.set("database", Value::pointer("database", database.clone(), database));
         let group = match node.some("workgroup") {
-            Some(node)
-                if node.as_text() == Some(PRIMARY)
-                    && !scope.keys("workgroup").contains(&PRIMARY.to_owned()) =>
-            {
+            Some(node) if node.as_text() == Some(PRIMARY) && !scope.has("workgroup", PRIMARY) => {
                 PRIMARY.to_owned()
             }
             Some(node) => scope.reference("workgroup", node)?,

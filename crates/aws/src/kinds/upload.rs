@@ -140,6 +140,10 @@ impl Kind for Upload {
         }
     }
 
+    fn check_together(&self, entries: &[Entry<'_>], scope: &mut Scope<'_>) {
+        check_overlaps(entries, scope);
+    }
+
     fn decode(&self, entry: &Entry<'_>, scope: &mut Scope<'_>) -> Option<Draft> {
         let node = entry.node;
         let (from, to) = (node.get("from")?, node.get("to")?);
@@ -159,7 +163,6 @@ impl Kind for Upload {
                 scope.error(prune, "`prune` would empty the whole bucket").hint("give `to` a folder");
             }
         }
-        check_overlap(entry, to, &place, prune.is_some(), scope);
         let mut draft = Draft::default();
         let mut objects = BTreeMap::new();
         for file in files {
@@ -200,6 +203,12 @@ fn chosen(node: &Node, from: &Node, scope: &mut Scope<'_>) -> Option<Vec<LocalFi
 
 fn check_file(from: &Node, key: &str, file: &LocalFile, scope: &mut Scope<'_>) {
     let name = file.relative.escape_debug().to_string();
+    // S3 takes such a key, but its XML listings cannot carry it. Source: the object key rules of the S3 user guide.
+    if key.chars().any(char::is_control) {
+        scope
+            .error(from, format!("the name of `{name}` holds control characters"))
+            .hint("rename the file, or leave it out with `exclude`");
+    }
     if key.len() > LONGEST_KEY {
         scope.error(from, format!("the key of `{name}` is longer than 1,024 bytes"));
     }
@@ -208,29 +217,45 @@ fn check_file(from: &Node, key: &str, file: &LocalFile, scope: &mut Scope<'_>) {
     }
 }
 
-/// Two uploads to one place would undo each other at every apply.
-fn check_overlap(entry: &Entry<'_>, to: &Node, own: &Place, prune: bool, scope: &mut Scope<'_>) {
-    let others = entry.within.first().copied().map(Node::entries).unwrap_or_default();
-    for (key, other) in others {
-        let name = key.as_text().unwrap_or_default();
-        let Some(url) = other.text("to").and_then(|to| S3Url::parse(&to)) else { continue };
-        if name == entry.address.key() || url.bucket != own.bucket {
-            continue;
+/// Two uploads to one place would undo each other at every apply, and `prune` what lies below its folder.
+fn check_overlaps(entries: &[Entry<'_>], scope: &mut Scope<'_>) {
+    let place = |entry: &Entry<'_>| {
+        let url = S3Url::parse(&entry.node.text("to")?)?;
+        Some((url.bucket, url.key.trim_end_matches('/').to_owned()))
+    };
+    let mut placed: Vec<_> = entries.iter().filter_map(|entry| Some((place(entry)?, entry))).collect();
+    placed.sort_by(|(one, first), (other, second)| (one, first.address).cmp(&(other, second.address)));
+    for pair in placed.windows(2) {
+        let [(first, before), (second, entry)] = pair else { continue };
+        if first == second
+            && let Some(to) = entry.node.get("to")
+        {
+            scope
+                .error(to, format!("the upload `{}` goes to the same place", before.address.key()))
+                .hint("give each upload a folder of its own");
         }
-        let key = url.key.trim_end_matches('/');
-        if key == own.file_key().trim_end_matches('/') {
-            // Said once of a pair.
-            if name < entry.address.key() {
-                scope
-                    .error(to, format!("the upload `{name}` goes to the same place"))
-                    .hint("give each upload a folder of its own");
-            }
-        } else if prune && url.key.starts_with(&own.prefix) {
+    }
+    for ((bucket, key), entry) in &placed {
+        let Some(to) = entry.node.get("to").filter(|_| is_pruned(entry.node) && !key.is_empty()) else {
+            continue;
+        };
+        // All that lies below stands together.
+        let folder = (bucket.clone(), format!("{key}/"));
+        let first = placed.partition_point(|(other, _)| *other < folder);
+        if let Some(((other, below), inner)) = placed.get(first)
+            && *other == folder.0
+            && below.starts_with(&folder.1)
+        {
+            let name = inner.address.key();
             scope
                 .error(to, format!("`prune` would delete what the upload `{name}` puts below this folder"))
                 .hint("give each upload a folder of its own");
         }
     }
+}
+
+fn is_pruned(node: &Node) -> bool {
+    node.get("prune").and_then(Node::as_bool) == Some(true)
 }
 
 /// Where the files of an upload lie.

@@ -16,6 +16,7 @@ use crate::planning::{ScopeArgs, make_plan, refusal};
 use crate::render;
 use crate::render::progress::{Manner, Progress};
 use crate::saved_plan;
+use crate::secrets;
 use crate::ui::Ui;
 
 /// Make AWS what the manifest says
@@ -55,13 +56,18 @@ pub(crate) struct HowArgs {
 }
 
 pub(crate) async fn run(args: &ApplyArgs, context: &Context, ui: &mut Ui) -> Result<Exit, Problem> {
+    // A file that is no plan of this manifest's is refused before AWS is asked anything.
+    let saved = args.plan.as_deref().map(saved_plan::read).transpose()?;
     let offline = context.load(&args.manifest, ui)?;
+    if let Some(saved) = &saved {
+        saved_plan::check_stack(saved, &offline.desired.stack)?;
+        saved_plan::check_account(saved, offline.desired.account.as_deref())?;
+    }
     let session = context.connect(offline, ui).await?;
-    let made = match &args.plan {
-        Some(path) => {
-            let saved = saved_plan::read(path)?;
-            saved_plan::check_stack(&saved, &session.desired.stack)?;
+    let made = match saved {
+        Some(mut saved) => {
             saved_plan::check_place(&saved, &session.cloud.account, &session.cloud.region)?;
+            secrets::reveal(&mut saved, &session.desired, context.kinds)?;
             saved
         }
         None => {

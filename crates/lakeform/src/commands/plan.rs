@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::{Exit, Problem};
 use crate::planning::{ScopeArgs, make_plan, plan_recorded};
 use crate::recorded::Recorded;
+use crate::render::text::escape;
 use crate::render::{self, plan::View};
 use crate::saved_plan;
 use crate::ui::Ui;
@@ -42,7 +43,7 @@ pub(crate) struct PlanArgs {
     #[arg(long)]
     adopt: bool,
     /// Plan against an account that was written down, instead of AWS
-    #[arg(long, value_name = "FILE", hide = true, conflicts_with = "out")]
+    #[arg(long, value_name = "FILE", hide = true)]
     live: Option<PathBuf>,
 }
 
@@ -68,7 +69,10 @@ pub(crate) async fn run(args: &PlanArgs, context: &Context, ui: &mut Ui) -> Resu
     }
     show(&plan, &desired, args.full, args.destroy, context, ui)?;
     if let Some(path) = &args.out {
-        ui.talk(&format!("\nSaved: `lakeform apply {}` does exactly this\n", path.display()));
+        ui.talk(&format!(
+            "\nSaved: `lakeform apply {}` does exactly this\n",
+            escape(&path.display().to_string())
+        ));
     }
     Ok(if !plan.blocked.is_empty() {
         Exit::Failed

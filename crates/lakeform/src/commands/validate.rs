@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::cli::ManifestArgs;
 use crate::context::Context;
 use crate::error::{Exit, Problem};
-use crate::render::text::count;
+use crate::render::text::{count, escape};
 use crate::ui::Ui;
 
 pub(crate) fn run(args: &ManifestArgs, context: &Context, ui: &mut Ui) -> Result<Exit, Problem> {
@@ -22,7 +22,8 @@ pub(crate) fn run(args: &ManifestArgs, context: &Context, ui: &mut Ui) -> Result
         }))?;
     } else {
         let (resources, checks) = (count(resources, "resource"), count(checks, "check"));
-        ui.data(&format!("`{}` is valid: {resources}, {checks}\n", offline.path.display()))?;
+        let path = escape(&offline.path.display().to_string());
+        ui.data(&format!("`{path}` is valid: {resources}, {checks}\n"))?;
     }
     Ok(Exit::Done)
 }

@@ -9,7 +9,7 @@ use lakeform_model::{Plan, Step};
 
 use super::json;
 use super::summary::outcome;
-use super::text::{CHANGED, DIM, action, duration, escape, paint};
+use super::text::{CHANGED, DIM, action, duration, escape, escape_json, paint};
 
 /// How an apply is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl<'a> Progress<'a> {
     /// Takes an event; the answer is a line to write, if there is one.
     pub(crate) fn take(&mut self, event: &Event) -> Option<String> {
         if self.manner == Manner::Json {
-            return json::event(self.plan, event).ok().map(|json| json.to_string());
+            return json::event(self.plan, event).ok().map(|json| escape_json(&json.to_string()));
         }
         let index = match event {
             Event::Started { index } | Event::Retrying { index, .. } | Event::Finished { index, .. } => {

@@ -11,7 +11,7 @@ use lakeform_engine::{Job, JobEnd, JobOutcome, RunEvent, RunSummary};
 use serde_json::{Value as Json, json};
 
 use super::progress::{Manner, style};
-use super::text::{BAD, CHANGED, DIM, GOOD, NOTE, duration, escape, escape_lines, paint};
+use super::text::{BAD, CHANGED, DIM, GOOD, NOTE, duration, escape, escape_json, paint, quoted};
 
 /// What is under way.
 pub(crate) struct JobProgress<'a> {
@@ -33,7 +33,7 @@ impl<'a> JobProgress<'a> {
     /// Takes an event; the answer is a line to write, if there is one.
     pub(crate) fn take(&mut self, event: &RunEvent) -> Option<String> {
         if self.manner == Manner::Json {
-            return Some(event_json(self.jobs, event).to_string());
+            return Some(escape_json(&event_json(self.jobs, event).to_string()));
         }
         let Manner::Live { color } = self.manner else { return line(self.jobs, event) };
         let (job, message) = match event {
@@ -176,7 +176,7 @@ fn failure(job: &Job, outcome: &JobOutcome, logs: Option<&String>) -> String {
     match (&outcome.end, &outcome.run) {
         (JobEnd::Failed, Some(run)) => {
             let why = run.error.as_deref().or(run.detail.as_deref()).unwrap_or("Glue gave no reason");
-            let _ = writeln!(text, "\n{} {key}: {}", paint(BAD, &word(outcome)), escape_lines(why));
+            let _ = writeln!(text, "\n{} {key}: {}", paint(BAD, &word(outcome)), quoted(why));
             let _ = writeln!(
                 text,
                 "  {} {}",

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use lakeform_model::Action;
+use lakeform_model::{Action, is_obeyed};
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const CHANGED: Style = AnsiColor::Yellow.on_default();
@@ -42,10 +42,25 @@ pub(crate) fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
-/// Control characters, and those that turn the direction of writing.
-fn is_obeyed(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+/// A text of somebody else's whose further lines cannot pass for lines of ours.
+pub(crate) fn quoted(text: &str) -> String {
+    escape_lines(text.trim_end()).replace('\n', "\n  | ")
+}
+
+/// Writes what a terminal would obey as JSON's own escapes. In JSON such characters stand only in texts, and
+/// `serde_json` escapes but those below 32.
+pub(crate) fn escape_json(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_obeyed(character) && character != '\n' {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
 }
 
 /// The symbol of an action, its word, and its colour.
@@ -112,7 +127,16 @@ mod tests {
     fn a_terminal_is_never_commanded_by_a_value() {
         assert_eq!(escape("a\u{1b}[2Jb\nc\u{202e}d\u{9b}"), "a\\u{1b}[2Jb\\nc\\u{202e}d\\u{9b}");
         assert_eq!(escape_lines("a\nb\r"), "a\nb\\r");
+        assert_eq!(quoted("a\n+ create\u{1b}\n"), "a\n  | + create\\u{1b}");
         assert_eq!(escape("déjà vu — 東京"), "déjà vu — 東京");
+    }
+
+    #[test]
+    fn json_means_the_same_and_commands_no_terminal() {
+        let value = serde_json::json!({ "a\u{7f}\u{9b}": "\u{202e}\u{1b}\n é" });
+        let json = escape_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(json.chars().all(|character| character == '\n' || !is_obeyed(character)), "{json:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), value);
     }
 
     #[test]

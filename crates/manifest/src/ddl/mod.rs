@@ -138,11 +138,20 @@ pub struct DdlError {
     pub hint: Option<String>,
 }
 
+/// The most bytes of a file of definitions: each becomes a token of a hundred.
+const MOST_BYTES: usize = 1024 * 1024;
+
 /// Reads every `CREATE` statement of a file; `;` between them is optional.
 ///
 /// All mistakes of a file come back together, as far as one does not hide another. The text is what is left after
 /// interpolation: a placeholder still in it is a mistake.
 pub fn parse(text: &str) -> Result<Vec<TableDefinition>, Vec<DdlError>> {
+    if text.len() > MOST_BYTES {
+        let message = format!("definitions of more than {MOST_BYTES} bytes are not read");
+        let hint =
+            Some("Athena takes 262144 bytes at a time: put each table into a file of its own".to_owned());
+        return Err(vec![DdlError { range: 0..0, message, hint }]);
+    }
     let (tokens, errors) = tokens::read(text);
     let whole = tokens.is_some();
     let mut cursor = Cursor::new(text, tokens.unwrap_or_default(), errors);

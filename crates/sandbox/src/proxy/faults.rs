@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::recognise::Service;
 use super::refusal::Refusal;
@@ -26,6 +27,7 @@ pub struct Faults {
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// `service:Operation` with `*` for any run of characters, as in `glue:GetTables`, `s3:Put*`, `*`.
+    #[serde(deserialize_with = "pattern")]
     pub on: String,
     /// Only calls of this account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,9 +42,10 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
     /// Hits each fitting call with this probability; absent means 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "probability")]
     pub probability: Option<f64>,
     /// What happens.
+    #[serde(with = "serde_yaml::with::singleton_map")]
     pub effect: Effect,
 }
 
@@ -91,7 +94,7 @@ impl Fault {
 
 /// What a fault does to a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Effect {
     /// The call takes so much longer, plus up to `jitter_ms`.
     Latency {
@@ -115,7 +118,7 @@ pub enum Effect {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
         /// The HTTP status; absent for the code's usual one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "error_status")]
         status: Option<u16>,
     },
     /// The connection is reset before the call acts.
@@ -124,6 +127,36 @@ pub enum Effect {
     Lost,
     /// The call acts, and the connection is reset in the middle of the answer's body.
     Cut,
+}
+
+// What no fault can mean is refused while the script is read, so that its place is told.
+
+fn pattern<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | ':' | '-');
+    if !text.is_empty() && text.chars().all(fine) && (text.contains(':') || text.contains('*')) {
+        return Ok(text);
+    }
+    let shown = text.escape_debug();
+    Err(D::Error::custom(format!("`{shown}` is no pattern like `glue:GetTables`, `s3:Put*` or `*`")))
+}
+
+fn probability<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    match Option::deserialize(from)? {
+        Some(chance) if !(0.0..=1.0).contains(&chance) => {
+            Err(D::Error::custom(format!("the probability {chance} is not between 0 and 1")))
+        }
+        chance => Ok(chance),
+    }
+}
+
+fn error_status<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
+    match Option::deserialize(from)? {
+        Some(status) if !(400..600).contains(&status) => {
+            Err(D::Error::custom(format!("the status {status} is no error's: 400 to 599")))
+        }
+        status => Ok(status),
+    }
 }
 
 /// What is to happen to one call.
@@ -336,11 +369,21 @@ mod tests {
     }
 
     #[test]
-    fn a_script_is_read_from_json() {
-        let text = r#"{"seed": 7, "faults": [{"on": "s3:*", "times": 2, "effect": "throttled"},
+    fn a_script_is_read_from_json_and_from_yaml() {
+        let json = r#"{"seed": 7, "faults": [{"on": "s3:*", "times": 2, "effect": "throttled"},
                        {"on": "*", "effect": {"latency": {"ms": 50}}}]}"#;
-        let script: Faults = serde_json::from_str(text).unwrap();
-        assert_eq!(script.faults[0], Fault::on("s3:*", Effect::Throttled).times(2));
-        assert_eq!(script.faults[1].effect, Effect::Latency { ms: 50, jitter_ms: 0 });
+        let yaml = "seed: 7\nfaults:\n  - { on: 's3:*', times: 2, effect: throttled }\n  - on: '*'\n    \
+                    effect: { latency: { ms: 50 } }\n";
+        let wanted = vec![
+            Fault::on("s3:*", Effect::Throttled).times(2),
+            Fault::on("*", Effect::Latency { ms: 50, jitter_ms: 0 }),
+        ];
+        let wanted = Faults { seed: 7, faults: wanted };
+        for text in [json, yaml] {
+            assert_eq!(serde_yaml::from_str::<Faults>(text).unwrap(), wanted, "{text}");
+        }
+        assert_eq!(serde_json::from_str::<Faults>(json).unwrap(), wanted);
+        let written = serde_json::to_string(&wanted).unwrap();
+        assert_eq!(serde_yaml::from_str::<Faults>(&written).unwrap(), wanted, "{written}");
     }
 }

@@ -230,7 +230,7 @@ pub(super) fn script_of(node: &Node, scope: &mut Scope<'_>) -> Option<BTreeMap<S
         None => match scope.only("bucket") {
             Some(bucket) => Some(format!("s3://{bucket}/scripts/{file}")),
             None => {
-                let how_many = if scope.keys("bucket").is_empty() { "no bucket" } else { "several buckets" };
+                let how_many = if scope.has_any("bucket") { "several buckets" } else { "no bucket" };
                 scope
                     .error(script, format!("where should the script go? the manifest has {how_many}"))
                     .hint("say it with `script_to: s3://…/scripts/`");

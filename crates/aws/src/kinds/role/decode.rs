@@ -5,7 +5,7 @@ use crate::policy::PolicyUse;
 use crate::{policy, s3_url, tags};
 use lakeform_model::{Diagnostics, Key, Node, NodeValue, Scope, Shape, TextRule, Value};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const SERVICE: Shape =
     Shape::Text(TextRule::checked("a service such as glue.amazonaws.com", service));
@@ -223,11 +223,11 @@ pub(super) fn decode_policy(node: &Node, what: &str, scope: &mut Scope<'_>) -> O
 pub(super) fn decode_buckets(node: &Node, scope: &mut Scope<'_>) -> Vec<String> {
     let one = std::slice::from_ref(node);
     let items = if let NodeValue::List(items) = &node.value { items.as_slice() } else { one };
-    let keys = scope.keys("bucket");
-    let mut names: Vec<String> = Vec::new();
+    let keys = scope.some_keys("bucket");
+    let (mut names, mut seen) = (Vec::new(), BTreeSet::new());
     for item in items {
         let Some(text) = item.scalar_text() else { continue };
-        let name = if keys.contains(&text) {
+        let name = if scope.has("bucket", &text) {
             scope.reference("bucket", item)
         } else {
             match s3_url::bucket_name(&text) {
@@ -239,7 +239,7 @@ pub(super) fn decode_buckets(node: &Node, scope: &mut Scope<'_>) -> Vec<String> 
                 Err(_) => scope.reference("bucket", item),
             }
         };
-        names.extend(name.filter(|name| !names.contains(name)));
+        names.extend(name.filter(|name| seen.insert(name.clone())));
     }
     names
 }
@@ -277,14 +277,14 @@ pub(super) fn with_pointers(value: Value, partition: &str, buckets: &[String]) -
 }
 
 pub(super) fn decode_managed(node: &Node, scope: &mut Scope<'_>) -> Vec<String> {
-    let mut arns: Vec<String> = Vec::new();
+    let (mut arns, mut seen): (Vec<String>, _) = (Vec::new(), BTreeSet::new());
     for item in node.items() {
         let Some(text) = item.scalar_text() else { continue };
         let arn = policy_arn(&text, scope.partition());
-        if arns.contains(&arn) {
-            scope.error(item, format!("`{text}` is there twice"));
-        } else {
+        if seen.insert(arn.clone()) {
             arns.push(arn);
+        } else {
+            scope.error(item, format!("`{text}` is there twice"));
         }
     }
     // Source: the IAM quotas in the IAM user guide; AWS raises it on request.

@@ -43,6 +43,13 @@ fn piece() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn a_file_far_too_long_is_refused_unread() {
+    let errors = parse(&"(".repeat(1024 * 1024 + 1)).unwrap_err();
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].message, "definitions of more than 1048576 bytes are not read");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// The binary that was built with the tests. To build it from here would take other features, and the SDK anew.
-pub(crate) fn lakeform() -> &'static Path {
+pub fn lakeform() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let test = std::env::current_exe().expect("a test has a path");
@@ -20,7 +20,7 @@ pub(crate) fn lakeform() -> &'static Path {
 }
 
 /// The binary with an environment that reaches no account of anybody's.
-pub(crate) fn command(folder: &Path) -> Command {
+pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(lakeform());
     command.env_clear().current_dir(folder);
     for name in ["PATH", "TMPDIR", "JAVA_HOME", "LLVM_PROFILE_FILE"] {
@@ -38,7 +38,7 @@ pub(crate) fn command(folder: &Path) -> Command {
 }
 
 /// The binary against an endpoint, as an account.
-pub(crate) fn at(folder: &Path, endpoint: &str, account: &str) -> Command {
+pub fn at(folder: &Path, endpoint: &str, account: &str) -> Command {
     let mut command = command(folder);
     command
         .env("AWS_ENDPOINT_URL", endpoint)
@@ -48,7 +48,7 @@ pub(crate) fn at(folder: &Path, endpoint: &str, account: &str) -> Command {
 }
 
 /// What a run said: exit code, stdout and stderr.
-pub(crate) fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let code = output.status.code().map_or_else(|| "killed".to_owned(), |code| code.to_string());
     format!(

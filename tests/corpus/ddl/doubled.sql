@@ -1,0 +1,1 @@
+CREATE EXTERNAL TABLE t (a int, A int, `a` int) PARTITIONED BY (a int) LOCATION 'x' LOCATION 'y' TBLPROPERTIES ('k'='1','k'='2')

@@ -1,0 +1,1 @@
+CREATE EXTERNAL TABLE t (a int) COMMENT '[2J' TBLPROPERTIES ('\033'='\u001b', '\777'='\8')

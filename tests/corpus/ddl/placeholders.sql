@@ -1,0 +1,1 @@
+CREATE EXTERNAL TABLE t (a int) LOCATION 's3://${bucket.nope}/${' -- $${x} <y> {{z}}

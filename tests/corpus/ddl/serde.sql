@@ -1,0 +1,1 @@
+create external table t (line string) row format serde 'org.apache.hadoop.hive.serde2.RegexSerDe' with serdeproperties ('input.regex'='^(\\S+) \"([^\"]*)\"$') location 's3://b/x'
