@@ -3,20 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "what a test takes for granted fails the test")]
 
 mod account_guard;
-mod binary;
 mod cases;
 mod catalog;
 mod confirmation;
-mod executor;
-mod fields;
-mod import;
-mod inventory;
-mod cases;
-mod catalog;
 mod escapes;
 mod executor;
 mod fields;
 mod files;
+mod import;
+mod inventory;
 mod kinds;
 mod lab;
 mod least_privilege;
