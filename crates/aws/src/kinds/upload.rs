@@ -23,7 +23,7 @@ use self::marks::{Found, MARKS, all_marks, delete_mark, left, mark_key, put_mark
 use self::place::{Place, object_path};
 use self::survey::{ours, survey_one};
 use crate::contact::{Contact, each, live};
-use crate::error::{Named, absent};
+use crate::error::absent;
 use crate::s3_url::S3Url;
 use crate::sending::{Before, Parcel, content_type, send};
 use crate::{Cloud, objects, s3_url};
@@ -345,7 +345,7 @@ async fn send_all(
 mod tests {
     use std::path::PathBuf;
 
-    use lakeform_model::{LocalFile, Managed, Node, NodeValue};
+    use lakeform_model::{Address, LocalFile, Managed, Node, NodeValue};
 
     use super::marks::read_mark;
     use super::*;

@@ -2,6 +2,7 @@
 //! and injects faults. What AWS does is the rules' knowledge, one file a subject; this file only starts and
 //! stops the proxy.
 
+mod athena_ddl;
 mod athena_queries;
 mod athena_workgroups;
 pub(crate) mod call;
@@ -16,10 +17,12 @@ mod glue_table_shape;
 mod glue_tables;
 mod glue_tags;
 mod iam;
+mod iam_actions;
 mod iam_roles;
 mod journal;
 pub(crate) mod memory;
 mod pages;
+mod policy;
 pub(crate) mod recognise;
 pub(crate) mod refusal;
 mod rules;
@@ -38,7 +41,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub use faults::{Effect, Fault, Faults};
+pub use iam_actions::Ask;
 pub use journal::{CallRecord, counts};
+pub use policy::Policy;
 
 use crate::runs::RunsConfig;
 use server::Server;
@@ -50,6 +55,8 @@ pub struct ProxyConfig {
     pub port: u16,
     /// Faults from the start; [`ProxyHandle::set_faults`] changes them.
     pub faults: Faults,
+    /// Refuses what this IAM policy does not allow; [`ProxyHandle::set_policy`] changes it.
+    pub policy: Option<Policy>,
     /// Appends one JSON line a call.
     pub log: Option<PathBuf>,
     /// Keeps about so many calls in memory; absent keeps all.
@@ -141,6 +148,11 @@ impl ProxyHandle {
     /// Plays this script from now on; its counters start at zero.
     pub fn set_faults(&self, faults: Faults) {
         self.server.set_faults(faults);
+    }
+
+    /// Refuses what this IAM policy does not allow, from now on; none allows everything.
+    pub fn set_policy(&self, policy: Option<Policy>) {
+        self.server.set_policy(policy);
     }
 
     /// Stops listening and waits for the threads to end.
