@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     apply::ApplyArgs, check::CheckArgs, completions::CompletionsArgs, destroy::DestroyArgs, graph::GraphArgs,
-    init::InitArgs, plan::PlanArgs, query::QueryArgs, run::RunArgs, sandbox::SandboxArgs,
+    iam_policy::IamPolicyArgs, init::InitArgs, plan::PlanArgs, query::QueryArgs, run::RunArgs,
+    sandbox::SandboxArgs,
 };
 use crate::ui::Color;
 
@@ -80,6 +81,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Sandbox(SandboxArgs),
     Graph(GraphArgs),
+    IamPolicy(IamPolicyArgs),
     /// Print the JSON Schema of the manifest, for editors
     Schema,
     /// Print the reference of the manifest, as Markdown

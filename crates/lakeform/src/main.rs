@@ -5,6 +5,7 @@ mod commands;
 mod context;
 mod error;
 mod interrupt;
+mod least_privilege;
 mod logging;
 mod planning;
 mod recorded;

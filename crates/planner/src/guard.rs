@@ -1,9 +1,7 @@
 //! The plan's own review: what may not be done without a word from the user. Knows rules and inventories,
 //! no kind's name.
 
-use lakeform_model::{
-    Action, Address, Desired, Effect, Finding, Holds, Inventory, Kinds, Phase, Plan, Snapshot,
-};
+use lakeform_model::{Action, Address, Desired, Effect, Finding, Inventory, Kinds, Phase, Plan, Snapshot};
 
 use crate::PlanOptions;
 
@@ -61,9 +59,8 @@ pub(crate) fn guard(
             );
         }
         let inventory = snapshot.inventories.get(&Snapshot::inventory_key(address.kind(), &step.identity));
-        let holds = kinds.get(address.kind()).map_or(Holds::Data, |kind| kind.facts().holds);
         step.permitted = permissions.force_destroy || options.allow.contains(&address.to_string());
-        if needs_permission(inventory, holds) && !step.permitted {
+        if needs_permission(inventory) && !step.permitted {
             let what =
                 inventory.map(|inventory| inventory.lines.join("; ")).filter(|lines| !lines.is_empty());
             let what = what
@@ -71,8 +68,18 @@ pub(crate) fn guard(
             let hint = format!("set `force_destroy: true` on it, or give `--allow-data-loss {address}`");
             deny("data-loss", format!("to {verb} it would lose data: {what}"), Some(hint));
         }
-        if let Some(inventory) = inventory {
-            plan.inventories.insert(address, inventory.clone());
+        match inventory {
+            Some(inventory) => {
+                plan.inventories.insert(address, inventory.clone());
+            }
+            None if step.permitted => findings.push(Finding {
+                code: "not-counted".to_owned(),
+                deny: false,
+                address,
+                text: format!("could not count what would be lost, and to {verb} it is permitted"),
+                hint: None,
+            }),
+            None => {}
         }
     }
     findings.sort_by(|left, right| {
@@ -84,8 +91,8 @@ pub(crate) fn guard(
 }
 
 /// Data that nobody could count is data.
-fn needs_permission(inventory: Option<&Inventory>, holds: Holds) -> bool {
-    inventory.map_or(holds == Holds::Data, |inventory| inventory.needs_permission)
+fn needs_permission(inventory: Option<&Inventory>) -> bool {
+    inventory.is_none_or(|inventory| inventory.needs_permission)
 }
 
 fn warn_about_blindness(plan: &mut Plan, kinds: Kinds) {

@@ -19,6 +19,6 @@ pub use emulator::Emulator;
 pub use environment::Environment;
 pub use error::SandboxError;
 pub use lifecycle::{Event, Options, Sandbox, Status, down, status, up};
-pub use proxy::{CallRecord, Effect, Fault, Faults, Proxy, ProxyConfig, ProxyHandle};
+pub use proxy::{Ask, CallRecord, Effect, Fault, Faults, Policy, Proxy, ProxyConfig, ProxyHandle};
 pub use runs::{RunsConfig, run_logs};
 pub use serve::{ServeConfig, read_faults, serve_proxy};

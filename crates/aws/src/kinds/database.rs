@@ -178,8 +178,8 @@ impl Contact for Database {
         let shown = others.iter().take(10).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let more = if others.len() > 10 { ", …" } else { "" };
         let line = match others.len() {
-            1 => format!("1 table that is not this stack's to delete: {shown}"),
-            count => format!("{count} tables that are not this stack's to delete: {shown}{more}"),
+            1 => format!("1 table that this stack did not make: {shown}"),
+            count => format!("{count} tables that this stack did not make: {shown}{more}"),
         };
         Ok(Inventory { lines: vec![line], needs_permission: true })
     }

@@ -5,35 +5,33 @@
 //! `.lakeform/<stack>/<address>`, that holds nothing but whose the upload is, where it lies, and short hashes
 //! of the names it manages.
 
+mod decode;
+mod marks;
+mod place;
+mod survey;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
 
 use async_trait::async_trait;
-use aws_sdk_s3::primitives::ByteStream;
 use lakeform_model::{
-    Address, Change, Class, CloudError, Draft, Entry, Facts, FieldPath, FieldRule, Fields, Force, Holds,
-    Inventory, Key, Kind, LocalFile, Mark, Merge, Need, Node, PART_SIZE, Present, Purpose, Resource, Scope,
-    Shape, Survey, SurveyRequest, Target, Value, Wanted,
+    Change, Class, CloudError, Draft, Entry, Facts, FieldRule, Force, Holds, Inventory, Key, Kind, Mark,
+    Merge, Need, Present, Purpose, Resource, Scope, Shape, Survey, SurveyRequest, Target, Value, Wanted,
 };
 
+use self::decode::{check_file, check_overlaps, chosen};
+use self::marks::{Found, MARKS, all_marks, delete_mark, left, mark_key, put_mark};
+use self::place::{Place, object_path};
+use self::survey::{ours, survey_one};
 use crate::contact::{Contact, each, live};
-use crate::error::{Named, absent};
-use crate::objects::Listed;
+use crate::error::absent;
 use crate::s3_url::S3Url;
-use crate::sending::{Before, Parcel, SHA256, content_type, send, spreading};
-use crate::{Cloud, glob, objects, s3_url};
+use crate::sending::{Before, Parcel, content_type, send};
+use crate::{Cloud, objects, s3_url};
 
 /// An upload.
 pub(crate) struct Upload;
-
-/// Where the marks of all uploads into a bucket lie. Athena and Spark skip names that start with a dot.
-const MARKS: &str = ".lakeform/";
 /// Metadata that says whose an object is, so that a delete takes nobody else's.
 const STACK: &str = "lakeform-stack";
-/// Source: the multipart upload limits of the S3 user guide.
-const MOST_PARTS: u64 = 10_000;
-/// Source: the object key rules of the S3 user guide.
-const LONGEST_KEY: usize = 1024;
 
 const KEYS: &[Key] = &[
     Key::required(
@@ -181,207 +179,6 @@ impl Kind for Upload {
     }
 }
 
-/// The local files that are not excluded; at least one.
-fn chosen(node: &Node, from: &Node, scope: &mut Scope<'_>) -> Option<Vec<LocalFile>> {
-    let files = scope.walk(from)?;
-    let name = from.scalar_text()?;
-    if files.is_empty() {
-        let message = format!("`{name}` holds no files");
-        scope.error(from, message).hint("put a file there, or remove the upload");
-        return None;
-    }
-    let patterns = node.get("exclude").map(Node::texts).unwrap_or_default();
-    let excluded = |file: &LocalFile| patterns.iter().any(|pattern| glob::matches(pattern, &file.relative));
-    let files: Vec<LocalFile> = files.into_iter().filter(|file| !excluded(file)).collect();
-    if files.is_empty() {
-        let at = node.get("exclude").unwrap_or(from).clone();
-        scope.error(&at, format!("`exclude` leaves no file of `{name}`"));
-        return None;
-    }
-    Some(files)
-}
-
-fn check_file(from: &Node, key: &str, file: &LocalFile, scope: &mut Scope<'_>) {
-    let name = file.relative.escape_debug().to_string();
-    // S3 takes such a key, but its XML listings cannot carry it. Source: the object key rules of the S3 user guide.
-    if key.chars().any(char::is_control) {
-        scope
-            .error(from, format!("the name of `{name}` holds control characters"))
-            .hint("rename the file, or leave it out with `exclude`");
-    }
-    if key.len() > LONGEST_KEY {
-        scope.error(from, format!("the key of `{name}` is longer than 1,024 bytes"));
-    }
-    if file.size > PART_SIZE * MOST_PARTS {
-        scope.error(from, format!("`{name}` is larger than {} GiB", (PART_SIZE * MOST_PARTS) >> 30));
-    }
-}
-
-/// Two uploads to one place would undo each other at every apply, and `prune` what lies below its folder.
-fn check_overlaps(entries: &[Entry<'_>], scope: &mut Scope<'_>) {
-    let place = |entry: &Entry<'_>| {
-        let url = S3Url::parse(&entry.node.text("to")?)?;
-        Some((url.bucket, url.key.trim_end_matches('/').to_owned()))
-    };
-    let mut placed: Vec<_> = entries.iter().filter_map(|entry| Some((place(entry)?, entry))).collect();
-    placed.sort_by(|(one, first), (other, second)| (one, first.address).cmp(&(other, second.address)));
-    for pair in placed.windows(2) {
-        let [(first, before), (second, entry)] = pair else { continue };
-        if first == second
-            && let Some(to) = entry.node.get("to")
-        {
-            scope
-                .error(to, format!("the upload `{}` goes to the same place", before.address.key()))
-                .hint("give each upload a folder of its own");
-        }
-    }
-    for ((bucket, key), entry) in &placed {
-        let Some(to) = entry.node.get("to").filter(|_| is_pruned(entry.node) && !key.is_empty()) else {
-            continue;
-        };
-        // All that lies below stands together.
-        let folder = (bucket.clone(), format!("{key}/"));
-        let first = placed.partition_point(|(other, _)| *other < folder);
-        if let Some(((other, below), inner)) = placed.get(first)
-            && *other == folder.0
-            && below.starts_with(&folder.1)
-        {
-            let name = inner.address.key();
-            scope
-                .error(to, format!("`prune` would delete what the upload `{name}` puts below this folder"))
-                .hint("give each upload a folder of its own");
-        }
-    }
-}
-
-fn is_pruned(node: &Node) -> bool {
-    node.get("prune").and_then(Node::as_bool) == Some(true)
-}
-
-/// Where the files of an upload lie.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
-    bucket: String,
-    /// Empty, or ends in `/`: every object's key is this and its name.
-    prefix: String,
-    /// The one name, where the URL is that of a file.
-    file: Option<String>,
-}
-
-impl Place {
-    /// A lone file goes exactly to a URL that does not end in `/`; everything else goes below the URL.
-    fn of(url: &S3Url, files: &[LocalFile], from: &Node) -> Self {
-        let from = from.scalar_text().unwrap_or_default();
-        let from: PathBuf =
-            Path::new(&from).components().filter(|part| !matches!(part, Component::CurDir)).collect();
-        let lone = matches!(files, [file] if !file.path.ends_with(from.join(&file.relative)));
-        let mut key = url.key.clone();
-        if !(lone || key.is_empty() || key.ends_with('/')) {
-            key.push('/');
-        }
-        Self::at(&url.bucket, &key)
-    }
-
-    fn at(bucket: &str, key: &str) -> Self {
-        let split = key.rfind('/').map_or(0, |slash| slash + 1);
-        let (prefix, file) = key.split_at(split);
-        let file = (!file.is_empty()).then(|| file.to_owned());
-        Self { bucket: bucket.to_owned(), prefix: prefix.to_owned(), file }
-    }
-
-    /// From the canonical `to`.
-    fn read(fields: &Fields) -> Result<Self, CloudError> {
-        let url = fields.text("to").and_then(S3Url::parse);
-        let url =
-            url.ok_or_else(|| CloudError::new(Class::Invalid, "lakeform:Upload", "it has no S3 URL"))?;
-        Ok(Self::at(&url.bucket, &url.key))
-    }
-
-    fn file_key(&self) -> String {
-        format!("{}{}", self.prefix, self.file.as_deref().unwrap_or_default())
-    }
-
-    fn key(&self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
-    }
-
-    fn identity(&self) -> String {
-        format!("{}/{}", self.bucket, self.file_key())
-    }
-
-    fn url(&self) -> String {
-        format!("s3://{}", self.identity())
-    }
-
-    /// What is there, by name, marks left out.
-    async fn list(&self, cloud: &Cloud) -> Result<BTreeMap<String, Listed>, CloudError> {
-        let found = objects::list(cloud, &self.bucket, &self.file_key()).await?.into_iter();
-        let named = found.filter_map(|object| {
-            let name = object.key.strip_prefix(&self.prefix)?.to_owned();
-            let ours = self.file.as_ref().is_none_or(|file| *file == name);
-            (ours && !name.is_empty() && !object.key.starts_with(MARKS)).then_some((name, object))
-        });
-        Ok(named.collect())
-    }
-}
-
-fn path(name: &str) -> FieldPath {
-    FieldPath(vec!["objects".to_owned(), name.to_owned()])
-}
-
-/// A mark found in a bucket.
-#[derive(Clone, Debug)]
-struct Found {
-    place: Place,
-    mark: Mark,
-}
-
-fn mark_key(stack: &str, address: &Address) -> String {
-    format!("{MARKS}{stack}/{address}")
-}
-
-/// The mark object at a key; `None` where there is none, or none that reads.
-async fn get_mark(cloud: &Cloud, bucket: &str, key: &str) -> Result<Option<Found>, CloudError> {
-    const OPERATION: &str = "s3:GetObject";
-    let answer = cloud.s3.get_object().bucket(bucket).key(key).send().await.named(OPERATION);
-    let Some(answer) = absent(answer)? else { return Ok(None) };
-    let body = answer.body.collect().await;
-    let body = body.map_err(|error| CloudError::new(Class::Unavailable, OPERATION, error.to_string()))?;
-    Ok(read_mark(bucket, &body.into_bytes()))
-}
-
-fn read_mark(bucket: &str, body: &[u8]) -> Option<Found> {
-    let mut tags: BTreeMap<String, String> = serde_json::from_slice(body).ok()?;
-    let url = S3Url::parse(&tags.remove("to")?)?;
-    let (mark, _) = Mark::split(tags);
-    // A mark copied from another bucket says nothing of this one.
-    (url.bucket == bucket).then_some(Found { place: Place::at(&url.bucket, &url.key), mark: mark? })
-}
-
-async fn put_mark(cloud: &Cloud, place: &Place, mark: &Mark) -> Result<(), CloudError> {
-    let mut tags = mark.to_tags();
-    tags.insert("to".to_owned(), place.url());
-    let body = serde_json::to_vec_pretty(&tags)
-        .map_err(|error| CloudError::new(Class::Invalid, "s3:PutObject", error.to_string()))?;
-    let request = cloud.s3.put_object().bucket(&place.bucket).key(mark_key(&mark.stack, &mark.address));
-    let request = request.content_type("application/json").body(ByteStream::from(body));
-    request.send().await.named("s3:PutObject").map(drop).map_err(spreading)
-}
-
-async fn delete_mark(cloud: &Cloud, place: &Place, mark: &Mark) -> Result<(), CloudError> {
-    let key = mark_key(&mark.stack, &mark.address);
-    let deleted = cloud.s3.delete_object().bucket(&place.bucket).key(key).send().await;
-    absent(deleted.named("s3:DeleteObject")).map(drop)
-}
-
-/// Every mark below a prefix; a bucket that is not there has none.
-async fn marks(cloud: &Cloud, bucket: &str, prefix: &str) -> Result<Vec<Found>, CloudError> {
-    let keys = absent(objects::list(cloud, bucket, prefix).await)?.unwrap_or_default();
-    let reads = each(keys, |object| async move { get_mark(cloud, bucket, &object.key).await }).await;
-    let found: Result<Vec<Option<Found>>, CloudError> = reads.into_iter().collect();
-    Ok(found?.into_iter().flatten().collect())
-}
-
 #[async_trait]
 impl Contact for Upload {
     async fn resolve(&self, _cloud: &Cloud, mut wanted: Wanted) -> Result<Wanted, CloudError> {
@@ -399,7 +196,7 @@ impl Contact for Upload {
             let prefix = format!("{MARKS}{}/", request.stack);
             let prefix = prefix.as_str();
             let reads = each(buckets, |bucket| async move {
-                let found = marks(cloud, &bucket, prefix).await;
+                let found = all_marks(cloud, &bucket, prefix).await;
                 (bucket, found)
             });
             known = reads.await.into_iter().collect();
@@ -502,182 +299,17 @@ impl Contact for Upload {
         let Some(found) = absent(place.list(cloud).await)? else { return Ok(()) };
         // The mark has short hashes only: the object itself has to say that it is ours, too.
         let candidates: Vec<String> =
-            found.into_keys().filter(|name| mark.managed.holds(&path(name), None)).collect();
+            found.into_keys().filter(|name| mark.managed.holds(&object_path(name), None)).collect();
         let ours = ours(cloud, &place, &mark.stack, candidates).await?;
         let keys = ours.iter().map(|name| place.key(name)).collect();
         objects::delete(cloud, &place.bucket, keys).await?;
         let managed = |key: &str| {
-            key.strip_prefix(&place.prefix).is_some_and(|name| mark.managed.holds(&path(name), None))
+            key.strip_prefix(&place.prefix).is_some_and(|name| mark.managed.holds(&object_path(name), None))
         };
         objects::abort_uploads(cloud, &place.bucket, &place.file_key(), managed).await?;
         // The mark goes last: killed before, the next destroy finds the rest.
         delete_mark(cloud, &place, mark).await
     }
-}
-
-/// A marked upload that is not wanted under its identity.
-fn left(found: &Found, request: SurveyRequest<'_>) -> Option<Present> {
-    let identity = found.place.identity();
-    if found.mark.stack != request.stack || request.wanted.iter().any(|wanted| wanted.identity == identity) {
-        return None;
-    }
-    let mut fields = Fields::new();
-    fields.set("to", s3_url::value(&found.place.url()));
-    Some(Present { identity, handle: None, fields, mark: Some(found.mark.clone()) })
-}
-
-/// The mark of a wanted upload: its own, or one that another key of the manifest left at the same place.
-async fn find_mark(
-    cloud: &Cloud,
-    stack: &str,
-    wanted: &Wanted,
-    place: &Place,
-    known: Option<&Result<Vec<Found>, CloudError>>,
-) -> Result<Option<Mark>, CloudError> {
-    let here = |found: &Found| found.place == *place;
-    let mut all = match known {
-        Some(known) => known.clone()?,
-        None => {
-            let own = get_mark(cloud, &place.bucket, &mark_key(stack, &wanted.address)).await?;
-            match own {
-                Some(own) if here(&own) => return Ok(Some(own.mark)),
-                _ => marks(cloud, &place.bucket, &format!("{MARKS}{stack}/")).await?,
-            }
-        }
-    };
-    all.retain(here);
-    let own = all.iter().position(|found| found.mark.address == wanted.address).unwrap_or(0);
-    Ok((!all.is_empty()).then(|| all.swap_remove(own).mark))
-}
-
-async fn survey_one(
-    cloud: &Cloud,
-    stack: &str,
-    wanted: &Wanted,
-    known: Option<&Result<Vec<Found>, CloudError>>,
-) -> Result<Option<Present>, CloudError> {
-    let place = Place::read(&wanted.fields)?;
-    let (found, mark) =
-        futures_util::join!(place.list(cloud), find_mark(cloud, stack, wanted, &place, known));
-    let Some(mut found) = absent(found)? else { return Ok(None) };
-    let mut mark = mark?;
-    let nothing = BTreeMap::new();
-    let names = wanted.fields.get("objects").and_then(Value::as_map).unwrap_or(&nothing);
-    let mut there: BTreeMap<String, Listed> = BTreeMap::new();
-    for name in names.keys() {
-        there.extend(found.remove_entry(name));
-    }
-    let prunes = wanted.fields.0.contains_key("others");
-    if mark.is_none() {
-        let in_the_way = !there.is_empty() || (prunes && !found.is_empty());
-        if !in_the_way {
-            return Ok(None);
-        }
-        // Somebody's objects are in the way: another stack's, if its mark is here.
-        let others = marks(cloud, &place.bucket, MARKS).await?;
-        mark = others.into_iter().find(|found| found.place == place).map(|found| found.mark);
-    }
-    let dropped = dropped(cloud, &place, stack, mark.as_ref(), &found).await?;
-    let mut fields = Fields::new();
-    fields.set("to", s3_url::value(&place.url()));
-    let texts = each(&there, |(name, listed)| {
-        let bucket = place.bucket.as_str();
-        async move {
-            let text = content(cloud, bucket, wanted.files.get(name), listed, &names[name]).await?;
-            Ok::<_, CloudError>((name.clone(), text))
-        }
-    });
-    let objects: Result<BTreeMap<String, Value>, CloudError> = texts.await.into_iter().collect();
-    let mut objects = objects?;
-    for name in dropped {
-        if let Some(object) = found.remove(&name) {
-            objects.insert(name, object.etag.into());
-        }
-    }
-    fields.set("objects", objects);
-    if prunes {
-        let others = found.into_iter().map(|(name, object)| (name, Value::from(object.etag)));
-        fields.set("others", others.collect::<BTreeMap<String, Value>>());
-    }
-    if let Some(class) = wanted.fields.text("storage_class") {
-        let other = there.values().map(|object| object.class.as_str()).find(|found| *found != class);
-        fields.set("storage_class", other.unwrap_or(class));
-    }
-    if let Some(wanted) = wanted.fields.text("content_type") {
-        fields.set("content_type", live_content_type(cloud, &place, &there, wanted).await?);
-    }
-    Ok(Some(Present { identity: wanted.identity.clone(), handle: None, fields, mark }))
-}
-
-/// The value that stands for an object's content: its `ETag`, or the wanted one's where it is the same
-/// content under an `ETag` that is no MD5 (KMS, or parts of another size); our own hash in the metadata tells.
-async fn content(
-    cloud: &Cloud,
-    bucket: &str,
-    file: Option<&LocalFile>,
-    listed: &Listed,
-    wanted: &Value,
-) -> Result<Value, CloudError> {
-    if wanted.as_text() == Some(listed.etag.as_str()) {
-        return Ok(wanted.clone());
-    }
-    if let Some(file) = file.filter(|file| file.size == listed.size) {
-        let head = cloud.s3.head_object().bucket(bucket).key(&listed.key).send().await;
-        let head = absent(head.named("s3:HeadObject"))?;
-        let sha256 = head.as_ref().and_then(|head| head.metadata()?.get(SHA256));
-        if sha256 == Some(&file.sha256) {
-            return Ok(wanted.clone());
-        }
-    }
-    Ok(listed.etag.as_str().into())
-}
-
-/// The names that the mark manages, that are not wanted any more, and whose objects are ours indeed.
-async fn dropped(
-    cloud: &Cloud,
-    place: &Place,
-    stack: &str,
-    mark: Option<&Mark>,
-    found: &BTreeMap<String, Listed>,
-) -> Result<Vec<String>, CloudError> {
-    let Some(mark) = mark.filter(|mark| mark.stack == stack) else { return Ok(Vec::new()) };
-    let managed = found.keys().filter(|name| mark.managed.holds(&path(name), None));
-    ours(cloud, place, stack, managed.cloned().collect()).await
-}
-
-/// Those of the names whose object says that this stack put it there: hashes as short as a mark's can meet
-/// by chance.
-async fn ours(
-    cloud: &Cloud,
-    place: &Place,
-    stack: &str,
-    names: Vec<String>,
-) -> Result<Vec<String>, CloudError> {
-    let checks = each(names, |name| async move {
-        let head = cloud.s3.head_object().bucket(&place.bucket).key(place.key(&name)).send().await;
-        let head = absent(head.named("s3:HeadObject"))?;
-        let ours = head.as_ref().and_then(|head| head.metadata()?.get(STACK)).is_some_and(|of| of == stack);
-        Ok::<_, CloudError>(ours.then_some(name))
-    });
-    let names: Result<Vec<Option<String>>, CloudError> = checks.await.into_iter().collect();
-    Ok(names?.into_iter().flatten().collect())
-}
-
-/// The content type of all the objects: the wanted one only if none has another.
-async fn live_content_type(
-    cloud: &Cloud,
-    place: &Place,
-    there: &BTreeMap<String, Listed>,
-    wanted: &str,
-) -> Result<String, CloudError> {
-    let reads = each(there.values(), |object| async move {
-        let head = cloud.s3.head_object().bucket(&place.bucket).key(&object.key).send().await;
-        let head = absent(head.named("s3:HeadObject"))?;
-        Ok::<_, CloudError>(head.and_then(|head| head.content_type))
-    });
-    let types: Result<Vec<Option<String>>, CloudError> = reads.await.into_iter().collect();
-    let other = types?.into_iter().flatten().find(|found| found != wanted);
-    Ok(other.unwrap_or_else(|| wanted.to_owned()))
 }
 
 /// Sends the named files, several at once. All are tried; the first failure is given.
@@ -711,8 +343,11 @@ async fn send_all(
 
 #[cfg(test)]
 mod tests {
-    use lakeform_model::{Managed, NodeValue};
+    use std::path::PathBuf;
 
+    use lakeform_model::{Address, LocalFile, Managed, Node, NodeValue};
+
+    use super::marks::read_mark;
     use super::*;
 
     fn file(path: &str, relative: &str) -> LocalFile {

@@ -280,7 +280,8 @@ impl Contact for Workgroup {
         let foreign = foreign_queries(cloud, present).await?;
         let mut lines = Vec::new();
         if !foreign.is_empty() {
-            lines.push(format!("{} saved queries of others: {}", foreign.len(), foreign.join(", ")));
+            let noun = if foreign.len() == 1 { "query" } else { "queries" };
+            lines.push(format!("{} saved {noun} of others: {}", foreign.len(), foreign.join(", ")));
         }
         Ok(Inventory { needs_permission: !foreign.is_empty(), lines })
     }

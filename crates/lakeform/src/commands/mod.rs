@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod destroy;
 pub(crate) mod graph;
+pub(crate) mod iam_policy;
 pub(crate) mod init;
 pub(crate) mod plan;
 pub(crate) mod query;
@@ -30,6 +31,7 @@ pub(crate) async fn run(command: Command, context: &Context, ui: &mut Ui) -> Res
         Command::Check(args) => check::run(&args, context, ui).await,
         Command::Sandbox(args) => sandbox::run(args, context, ui).await,
         Command::Graph(args) => graph::run(&args, context, ui),
+        Command::IamPolicy(args) => iam_policy::run(&args, context, ui),
         Command::Schema => {
             ui.document(&lakeform_manifest::json_schema(context.kinds))?;
             Ok(Exit::Done)

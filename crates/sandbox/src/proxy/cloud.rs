@@ -147,10 +147,7 @@ impl Cloud {
         body: Bytes,
         service: Service,
     ) -> Result<Answer, Refusal> {
-        let unreachable = |error: BoxError| {
-            Refusal::new("ServiceUnavailable", format!("the emulator cannot be reached: {error}"))
-                .with_status(StatusCode::SERVICE_UNAVAILABLE)
-        };
+        let unreachable = |error: BoxError| Refusal::unreachable(&error);
         let response = self.send(method, target, headers, full(body), None).await.map_err(unreachable)?;
         collect(response, service).await.map_err(unreachable)
     }

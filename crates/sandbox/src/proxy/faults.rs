@@ -347,7 +347,7 @@ fn throttle_code(service: Service) -> &'static str {
     }
 }
 
-fn denial_code(service: Service) -> &'static str {
+pub(crate) fn denial_code(service: Service) -> &'static str {
     match service {
         Service::Ec2 => "UnauthorizedOperation",
         Service::S3 | Service::Iam | Service::Sts => "AccessDenied",

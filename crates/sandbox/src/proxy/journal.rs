@@ -9,6 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::iam_actions::Ask;
+
 /// One request that passed the proxy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
@@ -34,6 +36,9 @@ pub struct CallRecord {
     /// The error code that was answered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
+    /// The IAM actions it asked for and on what, where the proxy holds calls against a policy.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub asks: Vec<Ask>,
     /// The injected fault, where there was one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fault: Option<String>,

@@ -2,6 +2,7 @@
 //! and injects faults. What AWS does is the rules' knowledge, one file a subject; this file only starts and
 //! stops the proxy.
 
+mod athena_ddl;
 mod athena_queries;
 mod athena_workgroups;
 pub(crate) mod call;
@@ -16,11 +17,13 @@ mod glue_table_shape;
 mod glue_tables;
 mod glue_tags;
 mod iam;
+mod iam_actions;
 mod iam_roles;
 mod journal;
 pub(crate) mod memory;
 mod names;
 mod pages;
+mod policy;
 pub(crate) mod recognise;
 pub(crate) mod refusal;
 mod rules;
@@ -39,7 +42,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub use faults::{Effect, Fault, Faults};
+pub use iam_actions::Ask;
 pub use journal::{CallRecord, counts};
+pub use policy::Policy;
 
 use crate::runs::RunsConfig;
 use server::Server;
@@ -51,6 +56,8 @@ pub struct ProxyConfig {
     pub port: u16,
     /// Faults from the start; [`ProxyHandle::set_faults`] changes them.
     pub faults: Faults,
+    /// Refuses what this IAM policy does not allow; [`ProxyHandle::set_policy`] changes it.
+    pub policy: Option<Policy>,
     /// Appends one JSON line a call.
     pub log: Option<PathBuf>,
     /// Keeps about so many calls in memory; absent keeps all.
@@ -147,6 +154,11 @@ impl ProxyHandle {
     /// How many calls each fault of the script has hit, those included that have not ended yet.
     pub fn hits(&self) -> Vec<u64> {
         self.server.hits()
+    }
+
+    /// Refuses what this IAM policy does not allow, from now on; none allows everything.
+    pub fn set_policy(&self, policy: Option<Policy>) {
+        self.server.set_policy(policy);
     }
 
     /// Stops listening and waits for the threads to end.

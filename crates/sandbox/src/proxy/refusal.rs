@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::call::{Answer, Content};
 use super::recognise::Service;
+use super::upstream::BoxError;
 
 /// What AWS answers instead of doing what was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,15 @@ impl Refusal {
     /// A refusal with the status its code has on AWS.
     pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
         Self { code: code.to_owned(), message: message.into(), status: usual_status(code) }
+    }
+
+    /// The emulator did not answer, with every cause: a port that is taken, a process that is gone.
+    pub(crate) fn unreachable(error: &BoxError) -> Self {
+        let first: &dyn std::error::Error = error.as_ref();
+        let causes = std::iter::successors(Some(first), |error| error.source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        Self::new("ServiceUnavailable", format!("the emulator cannot be reached: {}", causes.join(": ")))
+            .with_status(StatusCode::SERVICE_UNAVAILABLE)
     }
 
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {

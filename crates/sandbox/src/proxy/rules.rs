@@ -8,8 +8,8 @@ use super::cloud::Cloud;
 use super::recognise::Service;
 use super::refusal::Refusal;
 use super::{
-    athena_queries, athena_workgroups, ec2_endpoints, ec2_routes, glue_databases, glue_jobs, glue_runs,
-    glue_tables, glue_tags, iam, iam_roles, names, pages, s3,
+    athena_ddl, athena_queries, athena_workgroups, ec2_endpoints, ec2_routes, glue_databases, glue_jobs,
+    glue_runs, glue_tables, glue_tags, iam, iam_roles, names, pages, s3,
 };
 
 /// One subject on which AWS and the emulator differ.
@@ -41,6 +41,7 @@ const CATALOGUE: &[&dyn Rule] = &[
     &glue_runs::GlueRuns,
     &athena_workgroups::Workgroups,
     &athena_queries::Queries,
+    &athena_ddl::Databases,
     &ec2_endpoints::Endpoints,
     &ec2_routes::Routes,
     &s3::BucketSettings,

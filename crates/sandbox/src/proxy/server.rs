@@ -19,7 +19,9 @@ use super::ProxyConfig;
 use super::call::{Answer, Call};
 use super::cloud::Cloud;
 use super::faults::{Effect, Faults, Player};
+use super::iam_actions::{Asked, asks};
 use super::journal::{CallRecord, Journal};
+use super::policy::{self, Policy};
 use super::recognise::{
     Recognised, Service, Signature, form_operation, mutates, pairs, recognise, signature, value_of,
 };
@@ -38,6 +40,7 @@ pub(super) struct Server {
     cloud: Cloud,
     pub(super) journal: Journal,
     faults: RwLock<Arc<Player>>,
+    policy: RwLock<Option<Arc<Policy>>>,
 }
 
 /// The connection is to be reset instead of answered.
@@ -49,7 +52,8 @@ impl Server {
     pub(super) fn new(upstream: &str, endpoint: &str, config: ProxyConfig) -> std::io::Result<Self> {
         let journal = Journal::open(config.log.as_deref(), config.keep_calls)?;
         let faults = RwLock::new(Arc::new(Player::new(config.faults.clone())));
-        Ok(Self { cloud: Cloud::new(upstream, endpoint, config), journal, faults })
+        let policy = RwLock::new(config.policy.clone().map(Arc::new));
+        Ok(Self { cloud: Cloud::new(upstream, endpoint, config), journal, faults, policy })
     }
 
     pub(super) fn set_faults(&self, faults: Faults) {
@@ -58,6 +62,18 @@ impl Server {
 
     pub(super) fn hits(&self) -> Vec<u64> {
         self.player().hits()
+    }
+
+    pub(super) fn set_policy(&self, policy: Option<Policy>) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy.map(Arc::new);
+    }
+
+    /// Why the policy refuses a call, if it does; the record learns what was asked for.
+    fn judged(&self, asked: &Asked<'_>, record: &mut CallRecord) -> Option<Refusal> {
+        let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        record.asks = asks(asked);
+        let refused = policy.refused(&record.asks)?;
+        Some(policy::refusal(asked.service, &asked.scope.account, refused))
     }
 
     /// Ends every process of a job; the last thing the proxy does.
@@ -149,6 +165,7 @@ async fn respond(server: &Server, request: Request<Incoming>) -> Result<Response
         status: 0,
         mutating,
         error: None,
+        asks: Vec::new(),
         fault: None,
     };
     let player = server.player();
@@ -157,7 +174,7 @@ async fn respond(server: &Server, request: Request<Incoming>) -> Result<Response
         tokio::time::sleep(verdict.latency).await;
     }
     record.fault = verdict.effect.as_ref().map(Effect::label);
-    let outcome = act(server, found, signature, request, verdict.effect.as_ref(), &name).await;
+    let outcome = act(server, found, signature, request, verdict.effect.as_ref(), &mut record).await;
     record.ms = (began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
     // A call whose answer is lost has acted all the same.
     let lost = matches!(verdict.effect, Some(Effect::Lost));
@@ -219,26 +236,56 @@ async fn act(
     signature: Signature,
     pending: Pending,
     effect: Option<&Effect>,
-    name: &str,
+    record: &mut CallRecord,
 ) -> Outcome {
     let service = found.service;
+    let name = record.name();
     if let Some(effect) = effect {
         if matches!(effect, Effect::Reset) {
             return Err(Cut);
         }
-        if let Some(refusal) = effect.refusal(service, name) {
+        if let Some(refusal) = effect.refusal(service, &name) {
             drain(pending.body).await;
             return Ok(finish(&refusal.answer(service)));
         }
     }
     let outcome = match pending.body {
         Pouch::Stream(body) => {
+            let asked = Asked {
+                service,
+                operation: &found.operation,
+                scope: &signature.scope,
+                bucket: found.bucket.as_deref(),
+                key: found.key.as_deref(),
+                headers: &pending.headers,
+                json: &serde_json::Value::Null,
+                form: &[],
+                body: &[],
+            };
+            if let Some(refusal) = server.judged(&asked, record) {
+                drain(Pouch::Stream(body)).await;
+                return Ok(finish(&refusal.answer(service)));
+            }
             let target = found.path_style.unwrap_or(pending.target);
             stream(server, service, &pending.method, &target, &pending.headers, body).await
         }
         Pouch::Held(body) => {
             let scope = signature.scope;
             let mut call = Call::new(found, scope, pending.method, pending.target, pending.headers, body);
+            let asked = Asked {
+                service,
+                operation: &call.operation,
+                scope: &call.scope,
+                bucket: call.bucket.as_deref(),
+                key: None,
+                headers: &call.headers,
+                json: &call.json,
+                form: &call.form,
+                body: &call.body,
+            };
+            if let Some(refusal) = server.judged(&asked, record) {
+                return Ok(finish(&refusal.answer(service)));
+            }
             Ok(finish(&ruled(server, &mut call).await))
         }
     };
@@ -294,13 +341,8 @@ async fn stream(
             }
             Ok((Response::from_parts(parts, body.map_err(BoxError::from).boxed()), None))
         }
-        Err(error) => Ok(finish(&unreachable(&error).answer(service))),
+        Err(error) => Ok(finish(&Refusal::unreachable(&error).answer(service))),
     }
-}
-
-fn unreachable(error: &BoxError) -> Refusal {
-    Refusal::new("ServiceUnavailable", format!("the emulator cannot be reached: {error}"))
-        .with_status(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// Takes a control-plane call through its rules and the emulator.

@@ -1,5 +1,6 @@
 //! Workgroups and saved queries as AWS keeps them.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Client, client};
@@ -123,4 +124,33 @@ async fn a_saved_query_is_updated_under_its_id_and_made_once_per_token() {
     assert_eq!(aws.athena("ListNamedQueries", json!({})).await.unwrap()["NamedQueryIds"], json!([id]));
     let missing = aws.athena("GetNamedQuery", json!({ "NamedQueryId": "no" })).await.unwrap_err();
     assert!(missing.message.contains("does not exist"), "{}", missing.message);
+}
+
+#[tokio::test]
+async fn a_database_made_by_a_statement_is_in_the_catalogue() {
+    let aws = client();
+    aws.s3(Method::PUT, "/made-by-a-statement", "").await.unwrap();
+    let run = async |statement: &str| {
+        let start = json!({ "QueryString": statement,
+            "ResultConfiguration": { "OutputLocation": "s3://made-by-a-statement/" } });
+        let id = aws.athena("StartQueryExecution", start).await.unwrap()["QueryExecutionId"].clone();
+        loop {
+            let execution = aws.athena("GetQueryExecution", json!({ "QueryExecutionId": id })).await.unwrap();
+            let execution = execution["QueryExecution"].clone();
+            assert_eq!(
+                (&execution["Query"], &execution["StatementType"]),
+                (&json!(statement), &json!("DDL"))
+            );
+            match execution["Status"]["State"].as_str() {
+                Some("QUEUED" | "RUNNING") => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+                _ => return execution["Status"].clone(),
+            }
+        }
+    };
+    assert_eq!(run("CREATE DATABASE Stedi COMMENT 'of steps'").await["State"], "SUCCEEDED");
+    let read = aws.glue("GetDatabase", json!({ "Name": "stedi" })).await.unwrap();
+    assert_eq!(read["Database"]["Description"], "of steps");
+    assert_eq!(run("CREATE DATABASE IF NOT EXISTS stedi").await["State"], "SUCCEEDED");
+    let twice = run("CREATE DATABASE stedi").await;
+    assert_eq!(twice["State"], "FAILED", "{twice}");
 }
