@@ -6,16 +6,15 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 export LAKEFORM_TORTURE=${LAKEFORM_TORTURE:-full}
 
-# Test binaries with figures, and filters of the tests in them. `version` builds the binary that is tortured.
-binaries=(--test version --test torture --test fuzz)
-filters=()
 if [ "$LAKEFORM_TORTURE" = full ]; then export LAKEFORM_FUZZ_CASES=${LAKEFORM_FUZZ_CASES:-1000}; fi
 
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 began=$SECONDS
-# Most of a disturbed run is waiting, so more tests than processors run at once.
-cargo test --workspace "${binaries[@]}" -- --nocapture --test-threads 4 "${filters[@]}" | tee "$said"
+# `version` builds the binary that is tortured. Most of a disturbed run is waiting, so more tests than processors run
+# at once.
+cargo test --workspace --test version --test torture --test fuzz -- --nocapture --test-threads 4 | tee "$said"
+cargo test --workspace --test it -- --nocapture least_privilege | tee --append "$said"
 
 printf '\n%-60s %10s\n' "torture, $LAKEFORM_TORTURE form" number
 sed -n -e 's/.*torture: \(.*\): \([0-9]*\)$/\1|\2/p' -e 's/.*fuzz cases: \([0-9]*\).*/fuzz cases|\1/p' "$said" |
