@@ -4,7 +4,7 @@
 use lakeform_sandbox::{CallRecord, Proxy, ProxyConfig};
 
 use crate::binary::{at, said};
-use crate::lab::{emulator, new_account};
+use lakeform_tests::lab::{emulator, new_account};
 
 const MANIFEST: &str = "
 lakeform: 1

@@ -5,7 +5,7 @@ use std::process::Command;
 use lakeform_sandbox::{CallRecord, Proxy, ProxyConfig, ProxyHandle};
 
 use crate::binary::{at, said};
-use crate::lab::{Lab, emulator, new_account};
+use lakeform_tests::lab::{Lab, emulator, new_account};
 
 const MANIFEST: &str = "
 lakeform: 1

@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 use crate::binary;
-use crate::lab::{Lab, emulator, new_account};
+use lakeform_tests::lab::{Lab, emulator, new_account};
 
 /// What a hostile colleague puts into a description.
 const HOSTILE: &[&str] = &[

@@ -10,7 +10,7 @@ use lakeform_planner::PlanOptions;
 use serde::Deserialize;
 use serde_yaml::{Mapping, Value};
 
-use crate::lab::{Lab, On, outline};
+use lakeform_tests::lab::{Lab, On, outline};
 
 /// The changes of one kind.
 #[derive(Deserialize)]

@@ -17,7 +17,7 @@ use lakeform_planner::PlanOptions;
 use lakeform_sandbox::{Effect, Fault, Faults, Proxy, ProxyConfig};
 
 use crate::binary;
-use crate::lab::{Lab, On, emulator, new_account};
+use lakeform_tests::lab::{Lab, On, emulator, new_account};
 
 fn manifest(from: &str) -> String {
     let from = serde_json::Value::from(from);

@@ -11,7 +11,7 @@ use lakeform_planner::PlanOptions;
 use serde_json::json;
 
 use crate::binary::{at, said};
-use crate::lab::{Lab, On, outline, proxy};
+use lakeform_tests::lab::{Lab, On, outline, proxy};
 
 const MANIFEST: &str = "
 lakeform: 1

@@ -4,7 +4,7 @@ use aws_sdk_glue::types::{PartitionInput, TableInput};
 use lakeform_model::{Inventory, Plan};
 use lakeform_planner::PlanOptions;
 
-use crate::lab::{Lab, On};
+use lakeform_tests::lab::{Lab, On};
 
 const MANIFEST: &str = "
 lakeform: 1

@@ -6,7 +6,7 @@ use std::process::Output;
 use lakeform_planner::PlanOptions;
 
 use crate::binary::{at, said};
-use crate::lab::{Lab, On, emulator, new_account, proxy};
+use lakeform_tests::lab::{Lab, On, emulator, new_account, proxy};
 
 pub(crate) fn stedi() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("manifests/stedi")

@@ -14,14 +14,12 @@ mod files;
 mod import;
 mod inventory;
 mod kinds;
-mod lab;
 mod least_privilege;
 mod life;
 mod ownership;
 mod proof;
 mod properties;
 mod saved_plans;
-mod stacks;
 mod trouble;
 
 use lakeform_tests::binary;

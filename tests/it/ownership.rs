@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::binary::{at, said};
 use crate::import::{DDL, make_by_hand};
-use crate::lab::{Lab, On, outline, proxy};
+use lakeform_tests::lab::{Lab, On, outline, proxy};
 
 /// One resource of each kind, and where it stands in the manifest.
 const RESOURCES: [(&str, &str); 9] = [

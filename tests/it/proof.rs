@@ -9,8 +9,8 @@ use lakeform_sandbox::{Proxy, ProxyConfig, ProxyHandle, RunsConfig, environment,
 use serde_json::{Value, json};
 
 use crate::binary::{at, said};
-use crate::lab::{emulator, new_account};
 use crate::life::{copy, stedi};
+use lakeform_tests::lab::{emulator, new_account};
 
 /// A proxy that runs jobs.
 fn proxy() -> &'static ProxyHandle {

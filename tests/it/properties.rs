@@ -7,7 +7,7 @@ use lakeform_planner::PlanOptions;
 use lakeform_tests::{Fault, MemoryAccount, SHAPES, apply_plan, plan_of};
 use proptest::prelude::*;
 
-use crate::stacks::{foreign, stack};
+use lakeform_tests::stacks::{foreign, stack};
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Output;
 
 use crate::binary;
-use crate::lab::{new_account, proxy};
+use lakeform_tests::lab::{new_account, proxy};
 
 fn manifest(stack: &str, more: &str) -> String {
     format!(

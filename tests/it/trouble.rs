@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use lakeform_sandbox::{Effect, Fault, Faults, Proxy, ProxyConfig, ProxyHandle};
 
 use crate::binary::{at, command, said};
-use crate::lab::{Lab, emulator, new_account};
+use lakeform_tests::lab::{Lab, emulator, new_account};
 
 /// A small lakehouse; its bucket's name is the account's.
 const MANIFEST: &str = "\

@@ -10,14 +10,8 @@ mod console;
 mod crash;
 mod eventual;
 mod faults;
-#[path = "../it/lab.rs"]
-#[expect(dead_code, reason = "the other tests use more of it")]
-mod lab;
 mod memory;
 mod races;
-#[path = "../it/stacks.rs"]
-#[expect(dead_code, reason = "the other tests use more of it")]
-mod stacks;
 mod stage;
 
 use lakeform_tests::binary;

@@ -12,8 +12,8 @@ use lakeform_tests::{Fault, MemoryAccount, apply_plan, plan_of};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::stacks::stack;
 use crate::{Form, figures};
+use lakeform_tests::stacks::stack;
 
 type Resources = BTreeMap<(String, String), Present>;
 

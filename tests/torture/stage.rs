@@ -10,7 +10,7 @@ use lakeform_sandbox::{CallRecord, Effect, Fault, Faults, Proxy, ProxyConfig, Pr
 
 use crate::binary;
 use crate::census::{self, Census};
-use crate::lab::{Lab, emulator, new_account, outline};
+use lakeform_tests::lab::{Lab, emulator, new_account, outline};
 
 pub(crate) const APPLY: &[&str] = &["apply", "--yes"];
 pub(crate) const DESTROY: &[&str] = &["destroy", "--yes"];

@@ -10,7 +10,7 @@ use lakeform_executor::Outcome;
 use lakeform_model::{Action, BlockedBy, Class};
 use lakeform_planner::PlanOptions;
 
-use crate::lab::{Lab, On, outline};
+use lakeform_tests::lab::{Lab, On, outline};
 
 /// A bucket of the account's own: names are global on the emulator, too.
 pub(super) fn name(lab: &Lab) -> String {

@@ -4,7 +4,7 @@ use lakeform_planner::PlanOptions;
 use lakeform_sandbox::{Effect, Fault, Faults, Proxy, ProxyConfig, ProxyHandle};
 
 use super::bucket::{exists, name};
-use crate::lab::{Lab, emulator, new_account};
+use lakeform_tests::lab::{Lab, emulator, new_account};
 
 const SETTINGS: &str =
     "{ force_destroy: true, versioning: true, lifecycle: [{ expiration: { days: 9 } }], name: ";

@@ -2,7 +2,7 @@
 
 use lakeform_planner::PlanOptions;
 
-use crate::lab::{Lab, On};
+use lakeform_tests::lab::{Lab, On};
 
 const MANIFEST: &str =
     "lakeform: 1\nstack: db\ndatabases:\n  Shop: { description: d, parameters: { a: '1' } }\n";

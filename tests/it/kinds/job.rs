@@ -13,7 +13,7 @@ use lakeform_planner::PlanOptions;
 use lakeform_sandbox::ProxyConfig;
 use stage::Stage;
 
-use crate::lab::{Lab, On};
+use lakeform_tests::lab::{Lab, On};
 
 /// Fields of a Spark job, in the manifest's order.
 const FULL: &[(&str, &str)] = &[

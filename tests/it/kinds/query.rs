@@ -6,7 +6,7 @@ use lakeform_planner::PlanOptions;
 use lakeform_sandbox::{Effect, Fault, Faults, Proxy, ProxyConfig};
 
 use super::stage::{Stage, adopting};
-use crate::lab::{Lab, emulator, new_account};
+use lakeform_tests::lab::{Lab, emulator, new_account};
 
 fn manifest(query: &str) -> String {
     format!("athena:\n  workgroups:\n    w: {{}}\n    v: {{}}\nqueries:\n  totals: {query}\n")

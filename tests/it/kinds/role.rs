@@ -9,7 +9,7 @@ use lakeform_model::{Action, Desired, Value};
 use lakeform_planner::PlanOptions;
 use lakeform_sandbox::{Effect, Fault, Faults, Proxy, ProxyConfig};
 
-use crate::lab::{Lab, On, emulator, new_account, outline};
+use lakeform_tests::lab::{Lab, On, emulator, new_account, outline};
 
 const BOTH: [On; 2] = [On::Ministack, On::Moto];
 const READ_ONLY: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";

@@ -6,7 +6,7 @@ use lakeform_aws::Cloud;
 use lakeform_model::{Action, Desired, Plan};
 use lakeform_planner::PlanOptions;
 
-use crate::lab::{Lab, On};
+use lakeform_tests::lab::{Lab, On};
 
 /// An account of its own.
 pub(super) struct Stage {

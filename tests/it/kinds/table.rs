@@ -4,7 +4,7 @@ use aws_sdk_glue::types::{Table, TableInput};
 use lakeform_model::Action;
 use lakeform_planner::PlanOptions;
 
-use crate::lab::{Lab, On, outline};
+use lakeform_tests::lab::{Lab, On, outline};
 
 const HEAD: &str = "lakeform: 1\nstack: tables\ndatabases:\n  shop:\n    tables:\n";
 

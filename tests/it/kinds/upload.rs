@@ -5,7 +5,7 @@ use lakeform_model::{Action, Class, Effect, Plan};
 use lakeform_planner::PlanOptions;
 
 use super::bucket::{name, put};
-use crate::lab::{Lab, On, outline, proxy};
+use lakeform_tests::lab::{Lab, On, outline, proxy};
 
 /// A bucket that no manifest knows, and a manifest of one upload into it.
 async fn lab() -> Lab {

@@ -13,7 +13,7 @@ use lakeform_sandbox::{Ask, CallRecord, Policy, Proxy, ProxyConfig, ProxyHandle}
 use serde_json::{Value, json};
 
 use crate::binary;
-use crate::lab::{Lab, emulator, new_account, outline};
+use lakeform_tests::lab::{Lab, emulator, new_account, outline};
 
 /// Where this is refused, roles are listed and read one by one.
 const FALLS_BACK: &str = "GetAccountAuthorizationDetails";

@@ -12,7 +12,7 @@ use lakeform_model::{Account, Desired, Kinds, Level, Plan};
 use lakeform_planner::{PlanOptions, plan};
 use lakeform_sandbox::{Proxy, ProxyConfig, ProxyHandle};
 
-use crate::lab::{Lab, On, emulator, new_account};
+use lakeform_tests::lab::{Lab, On, emulator, new_account};
 
 /// The catalog of this kind alone.
 pub(super) fn kinds() -> Kinds {

@@ -1,8 +1,9 @@
 //! Generated stacks of the two kinds of the tests, and accounts that hold somebody else's resources.
 
 use lakeform_model::{Address, Desired, Managed, Mark, Present, Value};
-use lakeform_tests::{desired, resource};
 use proptest::prelude::*;
+
+use crate::{desired, resource};
 
 const NAMES: &[&str] = &["a", "b", "c", "d"];
 
@@ -16,7 +17,8 @@ fn vessel() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
     })
 }
 
-pub(crate) fn stack() -> impl Strategy<Value = Desired> {
+/// A stack of some vessels and labels, some of these on those.
+pub fn stack() -> impl Strategy<Value = Desired> {
     let vessels = proptest::collection::btree_map(proptest::sample::select(NAMES), vessel(), 0..4);
     let labels = proptest::collection::btree_map(
         proptest::sample::select(NAMES),
@@ -44,7 +46,7 @@ pub(crate) fn stack() -> impl Strategy<Value = Desired> {
 }
 
 /// Somebody else's resources, under names the stacks do not use: unmarked ones and another stack's.
-pub(crate) fn foreign() -> impl Strategy<Value = Vec<Present>> {
+pub fn foreign() -> impl Strategy<Value = Vec<Present>> {
     proptest::collection::vec((vessel(), any::<bool>()), 0..3).prop_map(|all| {
         let all = all.into_iter().enumerate().map(|(number, (fields, marked))| {
             let identity = format!("foreign-{number}");

@@ -22,7 +22,7 @@ const REGION: &str = "us-east-1";
 /// Which emulator a test runs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum On {
+pub enum On {
     /// MiniStack behind the proxy that makes it as strict as AWS.
     #[default]
     Ministack,
@@ -31,15 +31,19 @@ pub(crate) enum On {
 }
 
 /// An empty account, and a folder for a manifest.
-pub(crate) struct Lab {
-    pub(crate) cloud: Arc<Cloud>,
-    pub(crate) endpoint: String,
-    pub(crate) folder: tempfile::TempDir,
+pub struct Lab {
+    /// The clients, as the binary makes them.
+    pub cloud: Arc<Cloud>,
+    /// Where they ask.
+    pub endpoint: String,
+    /// The manifest's folder.
+    pub folder: tempfile::TempDir,
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Lab {
-    pub(crate) async fn new(on: On) -> Self {
+    /// On MiniStack an account of its own; on moto the one account, emptied, and the turn to use it.
+    pub async fn new(on: On) -> Self {
         let (endpoint, account, turn) = match on {
             On::Ministack => (proxy().endpoint().to_owned(), new_account(), None),
             On::Moto => {
@@ -51,7 +55,7 @@ impl Lab {
     }
 
     /// An account at an endpoint of the test's own, such as a proxy with faults.
-    pub(crate) async fn at(endpoint: &str, account: &str, turn: Option<MutexGuard<'static, ()>>) -> Self {
+    pub async fn at(endpoint: &str, account: &str, turn: Option<MutexGuard<'static, ()>>) -> Self {
         let options = CloudOptions {
             region: Some(REGION.to_owned()),
             endpoint: Some(endpoint.to_owned()),
@@ -63,14 +67,14 @@ impl Lab {
     }
 
     /// Puts a file beside the manifest.
-    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         let path = self.folder.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder is made");
         std::fs::write(path, text).expect("a file is written");
     }
 
     /// What a manifest wants; it must be sound.
-    pub(crate) fn load(&self, manifest: &str) -> Desired {
+    pub fn load(&self, manifest: &str) -> Desired {
         self.write("lakeform.yaml", manifest);
         let options = LoadOptions {
             path: self.folder.path().join("lakeform.yaml"),
@@ -83,7 +87,8 @@ impl Lab {
         loaded.desired.unwrap_or_else(|| panic!("{problems}"))
     }
 
-    pub(crate) async fn plan(&self, desired: &Desired, options: &PlanOptions) -> Plan {
+    /// Surveys, counts what would be lost, and plans.
+    pub async fn plan(&self, desired: &Desired, options: &PlanOptions) -> Plan {
         let cloud: &Cloud = &self.cloud;
         let mut snapshot = survey(cloud, desired, KINDS).await;
         let first = plan(desired, &snapshot, KINDS, &self.cloud.account, options);
@@ -91,14 +96,15 @@ impl Lab {
         plan(desired, &snapshot, KINDS, &self.cloud.account, options)
     }
 
-    pub(crate) async fn apply(&self, plan: &Plan) -> Summary {
+    /// Applies a plan, without a progress to watch.
+    pub async fn apply(&self, plan: &Plan) -> Summary {
         let options = ApplyOptions { parallelism: 8, retry_budget: Duration::from_secs(20) };
         let account: Arc<dyn lakeform_model::Account> = Arc::clone(&self.cloud) as _;
         apply(plan, account, KINDS, &options, &Stop::new(), &mut |_| {}).await
     }
 
     /// Plans, applies, and asserts that nothing is left to do; gives the plan.
-    pub(crate) async fn settle(&self, desired: &Desired) -> Plan {
+    pub async fn settle(&self, desired: &Desired) -> Plan {
         let options = PlanOptions::default();
         let plan = self.plan(desired, &options).await;
         assert!(plan.blocked.is_empty(), "{:#?}", plan.blocked);
@@ -111,7 +117,7 @@ impl Lab {
     }
 
     /// Destroys the stack and asserts that nothing of it is left.
-    pub(crate) async fn destroy(&self, desired: &Desired) -> Plan {
+    pub async fn destroy(&self, desired: &Desired) -> Plan {
         let options = PlanOptions { destroy: true, ..PlanOptions::default() };
         let plan = self.plan(desired, &options).await;
         assert_eq!(plan.denials().collect::<Vec<_>>(), Vec::<&lakeform_model::Finding>::new());
@@ -124,7 +130,7 @@ impl Lab {
 }
 
 /// A plan's steps and their changes, a line each.
-pub(crate) fn outline(plan: &Plan) -> String {
+pub fn outline(plan: &Plan) -> String {
     let lines = plan.steps.iter().map(|step| {
         let changes = step
             .changes
@@ -136,7 +142,7 @@ pub(crate) fn outline(plan: &Plan) -> String {
 }
 
 /// The emulator of this test binary; it ends with the binary.
-pub(crate) fn emulator() -> &'static Emulator {
+pub fn emulator() -> &'static Emulator {
     static EMULATOR: OnceLock<Emulator> = OnceLock::new();
     EMULATOR.get_or_init(|| {
         let environment = environment::for_tests().expect("the emulator is installed");
@@ -148,13 +154,13 @@ pub(crate) fn emulator() -> &'static Emulator {
 }
 
 /// The strict proxy that tests share.
-pub(crate) fn proxy() -> &'static ProxyHandle {
+pub fn proxy() -> &'static ProxyHandle {
     static PROXY: OnceLock<ProxyHandle> = OnceLock::new();
     PROXY.get_or_init(|| Proxy::start(emulator().endpoint(), ProxyConfig::default()).expect("a proxy"))
 }
 
 /// An account nobody else has.
-pub(crate) fn new_account() -> String {
+pub fn new_account() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!("{:012}", 600_000_000_000 + NEXT.fetch_add(1, Ordering::Relaxed))
 }
