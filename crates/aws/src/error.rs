@@ -104,13 +104,16 @@ fn no_message(status: Option<u16>) -> String {
     status.map_or_else(|| "no message".to_owned(), |status| format!("HTTP {status} without a message"))
 }
 
-/// The whole chain of causes, each once; the outer ones ("dispatch failure") alone say nothing.
+/// What the SDK puts around a cause, and what tells a user nothing.
+const WRAPPERS: [&str; 3] = ["dispatch failure", "other", "io error"];
+
+/// The whole chain of causes, each once, from the outside in.
 fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(cause) = next {
         let text = cause.to_string();
-        if !parts.iter().any(|part| part.contains(&text)) {
+        if !WRAPPERS.contains(&text.as_str()) && !parts.iter().any(|part| part.contains(&text)) {
             parts.push(text);
         }
         next = cause.source();
