@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use lakeform_aws::kinds::KINDS;
 use lakeform_aws::{Cloud, CloudOptions};
-use lakeform_executor::{ApplyOptions, Stop, Summary, apply, survey, take_inventories};
+use lakeform_executor::{ApplyOptions, Stop, Summary, apply};
 use lakeform_manifest::{Folder, LoadOptions, load};
 use lakeform_model::{Desired, Plan};
-use lakeform_planner::{PlanOptions, plan};
+use lakeform_planner::PlanOptions;
 use lakeform_sandbox::{Emulator, Proxy, ProxyConfig, ProxyHandle, environment};
 use serde::Deserialize;
+
+use crate::plan_in;
 
 const REGION: &str = "us-east-1";
 
@@ -89,11 +91,7 @@ impl Lab {
 
     /// Surveys, counts what would be lost, and plans.
     pub async fn plan(&self, desired: &Desired, options: &PlanOptions) -> Plan {
-        let cloud: &Cloud = &self.cloud;
-        let mut snapshot = survey(cloud, desired, KINDS).await;
-        let first = plan(desired, &snapshot, KINDS, &self.cloud.account, options);
-        take_inventories(cloud, &first, &mut snapshot).await;
-        plan(desired, &snapshot, KINDS, &self.cloud.account, options)
+        plan_in(self.cloud.as_ref(), &self.cloud.account, KINDS, desired, options).await
     }
 
     /// Applies a plan, without a progress to watch.

@@ -8,6 +8,6 @@ mod memory;
 mod shapes;
 pub mod stacks;
 
-pub use acts::{apply_plan, plan_of};
+pub use acts::{apply_plan, plan_in, plan_of};
 pub use memory::{Fault, MemoryAccount};
 pub use shapes::{SHAPES, desired, resource};

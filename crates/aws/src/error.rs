@@ -23,16 +23,8 @@ where
         extras.extra("aws_request_id").map(str::to_owned)
     });
     if request_id.is_none() && raw.is_some_and(is_web_page) {
-        let message = "the endpoint answered with a web page, as no service of AWS does".to_owned();
-        let class = Class::Unimplemented;
-        return CloudError {
-            class,
-            operation: operation.to_owned(),
-            code: None,
-            message,
-            request_id,
-            status,
-        };
+        let message = "the endpoint answered with a web page, as no service of AWS does";
+        return CloudError { status, ..CloudError::new(Class::Unimplemented, operation, message) };
     }
     if let Some(service) = error.as_service_error() {
         let code = service.code().map(str::to_owned);

@@ -12,7 +12,7 @@ use aws_sdk_s3::types::{
 };
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use lakeform_model::{Class, CloudError, Key, Node, Scope, Shape, TextRule, Value};
+use lakeform_model::{Class, CloudError, Key, Node, Scope, Shape, TextRule, Value, hex};
 use sha2::{Digest, Sha256};
 
 type Map = BTreeMap<String, Value>;
@@ -151,7 +151,7 @@ fn own_id(rule: &Map, taken: impl Fn(&str) -> bool) -> String {
         "all".clone_into(&mut id);
     } else if id.chars().count() > LONGEST_ID - 8 {
         let digest = Sha256::digest(id.as_bytes());
-        id = digest.iter().take(8).fold("filter-".to_owned(), |text, byte| text + &format!("{byte:02x}"));
+        id = format!("filter-{}", hex(&digest[..8]));
     }
     let numbered = (2..).map(|number| format!("{id} {number}"));
     let mut candidates = std::iter::once(id.clone()).chain(numbered);

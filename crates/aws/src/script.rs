@@ -2,11 +2,10 @@
 //! carries the stack and the address that put it there, so that only its own job takes it away.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::MetadataDirective;
-use lakeform_model::{Address, Class, CloudError, Mark};
+use lakeform_model::{Address, Class, CloudError, Mark, hex};
 use md5::{Digest, Md5};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::Sha256;
@@ -266,13 +265,6 @@ fn bare(etag: &str) -> String {
 
 fn md5(text: &str) -> String {
     hex(&Md5::digest(text.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -2,13 +2,12 @@
 //! refused before anything of it stands in the bucket.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, StorageClass};
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use lakeform_model::{Class, CloudError, LocalFile, PART_SIZE};
+use lakeform_model::{Class, CloudError, LocalFile, PART_SIZE, hex};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::Semaphore;
@@ -105,13 +104,6 @@ fn local(file: &LocalFile, what: impl std::fmt::Display) -> CloudError {
 
 fn changed(file: &LocalFile) -> CloudError {
     local(file, "changed since it was planned: plan again")
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 async fn open(file: &LocalFile) -> Result<tokio::fs::File, CloudError> {

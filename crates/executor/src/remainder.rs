@@ -19,10 +19,8 @@ pub(crate) fn only_moved_as_planned(step: &Step, now: &Present) -> bool {
     let Some(planned) = &step.live else { return false };
     let mut before = now.clone();
     for change in &step.changes {
-        let Some((field, rest)) = change.path.0.split_first() else { continue };
-        if at(before.fields.0.get(field), rest) == change.to.as_ref() {
-            let then = at(planned.fields.0.get(field), rest);
-            put(&mut before.fields.0, &change.path.0, then);
+        if before.fields.at(&change.path) == change.to.as_ref() {
+            put(&mut before.fields.0, &change.path.0, planned.fields.at(&change.path));
         }
     }
     Live::Present(before).fingerprint() == step.basis
@@ -58,11 +56,8 @@ fn covers(planned: &Change, left: &Change, rules: &[FieldRule]) -> bool {
         let (planned, left) = (Members::of(planned), Members::of(left));
         return subset(&left.added, &planned.added) && subset(&left.gone, &planned.gone);
     }
-    at(planned.from.as_ref(), rest) == left.from.as_ref() && at(planned.to.as_ref(), rest) == left.to.as_ref()
-}
-
-fn at<'a>(value: Option<&'a Value>, path: &[String]) -> Option<&'a Value> {
-    path.iter().try_fold(value?, |value, key| value.as_map()?.get(key))
+    planned.from.as_ref().and_then(|whole| whole.at(rest)) == left.from.as_ref()
+        && planned.to.as_ref().and_then(|whole| whole.at(rest)) == left.to.as_ref()
 }
 
 fn put(map: &mut BTreeMap<String, Value>, path: &[String], value: Option<&Value>) {

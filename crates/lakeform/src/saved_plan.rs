@@ -4,7 +4,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use lakeform_model::{Kinds, Plan};
+use lakeform_model::{Kinds, Plan, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -33,9 +33,7 @@ impl File {
     fn digest(&self) -> Result<String, Problem> {
         let Self { format, lakeform, stack, account, region, plan, digest: _ } = self;
         let text = serde_json::to_string(&(format, lakeform, stack, account, region, plan))?;
-        Ok(Sha256::digest(text.as_bytes())
-            .iter()
-            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
+        Ok(hex(&Sha256::digest(text.as_bytes())))
     }
 }
 

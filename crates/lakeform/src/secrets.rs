@@ -1,7 +1,7 @@
 //! Sensitive values and the file of a plan: a hash stands in the file in their place, and an apply takes the values
 //! from the manifest, if they still are the ones.
 
-use lakeform_model::{Address, Desired, FieldPath, FieldRule, Fields, Kinds, Plan, Show, Value};
+use lakeform_model::{Address, Desired, FieldPath, FieldRule, Fields, Kinds, Plan, Show, Value, hex};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Problem;
@@ -39,7 +39,7 @@ pub(crate) fn reveal(plan: &mut Plan, desired: &Desired, kinds: Kinds) -> Result
         let rules = kinds.rules(step.address.kind());
         let wanted = desired.resources.get(&step.address).map(|resource| &resource.fields);
         let mut put_back = |path: &FieldPath, value: &mut Value| {
-            let found = wanted.and_then(|fields| at(fields, path));
+            let found = wanted.and_then(|fields| fields.at(path));
             match found {
                 Some(found) if hashed(&step.address, path, found) == *value => *value = found.clone(),
                 Some(_) | None => {
@@ -98,17 +98,10 @@ fn within<E>(
     }
 }
 
-fn at<'a>(fields: &'a Fields, path: &FieldPath) -> Option<&'a Value> {
-    let (first, rest) = path.0.split_first()?;
-    rest.iter().try_fold(fields.0.get(first)?, |value, segment| value.as_map()?.get(segment))
-}
-
 /// The hash of a value where it stands: one value in two places has two.
 fn hashed(address: &Address, path: &FieldPath, value: &Value) -> Value {
     let text = serde_json::json!([address, path, value.to_json()]).to_string();
-    let hex =
-        Sha256::digest(text.as_bytes()).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-    Value::Text(format!("{HASHED}{hex}"))
+    Value::Text(format!("{HASHED}{}", hex(&Sha256::digest(text.as_bytes()))))
 }
 
 #[cfg(test)]

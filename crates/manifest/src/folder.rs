@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::fs::{File, FileType, Metadata};
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::FileTypeExt as _;
@@ -12,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use lakeform_model::{FileProblem, Files, LocalFile, PART_SIZE};
+use lakeform_model::{FileProblem, Files, LocalFile, PART_SIZE, hex};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 use walkdir::{DirEntry, WalkDir};
@@ -239,13 +238,6 @@ fn hash(path: &Path, relative: String) -> Result<LocalFile, FileProblem> {
     };
     let path = std::path::absolute(path).map_err(in_file)?;
     Ok(LocalFile { path, relative, size, etag, sha256: hex(&whole.finalize()) })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn problem(reason: &str, hint: Option<&str>) -> FileProblem {

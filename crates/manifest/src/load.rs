@@ -288,13 +288,7 @@ impl Loader<'_> {
                 taken.insert((kind.name(), identity.clone()), address.clone());
             }
             let mut unheard = Diagnostics::default();
-            let scope = Scope::new(
-                (&basics.stack, &basics.region, &basics.account),
-                &tags,
-                entries,
-                self.files,
-                &mut unheard,
-            );
+            let scope = Scope::new(basics.place(), &tags, entries, self.files, &mut unheard);
             let outputs = kind.outputs(&entry, &identity, &scope);
             known.insert(address, Known { identity, outputs });
         }
@@ -315,8 +309,7 @@ impl Loader<'_> {
         let all = sections::entries(root, self.kinds);
         for of_kind in all.chunk_by(|one, next| one.kind.name() == next.kind.name()) {
             let of_kind: Vec<Entry<'_>> = of_kind.iter().map(Found::entry).collect();
-            let place = (basics.stack.as_str(), basics.region.as_str(), basics.account.as_str());
-            let mut scope = Scope::new(place, &tags, entries, self.files, diagnostics);
+            let mut scope = Scope::new(basics.place(), &tags, entries, self.files, diagnostics);
             if let Some(kind) = of_kind.first().and_then(|entry| self.kinds.get(entry.address.kind())) {
                 kind.check_together(&of_kind, &mut scope);
             }
@@ -328,13 +321,7 @@ impl Loader<'_> {
             let Found { kind, address, parent, key, node, within } = found;
             let entry = Entry { address: &address, key, node, within: &within };
             let mut heard = Diagnostics::default();
-            let mut scope = Scope::new(
-                (&basics.stack, &basics.region, &basics.account),
-                &tags,
-                entries,
-                self.files,
-                &mut heard,
-            );
+            let mut scope = Scope::new(basics.place(), &tags, entries, self.files, &mut heard);
             let draft = kind.decode(&entry, &mut scope);
             let referenced = scope.into_references();
             if !is_sound {

@@ -20,6 +20,11 @@ pub(crate) struct Basics {
 }
 
 impl Basics {
+    /// Stack, region and account.
+    pub(crate) fn place(&self) -> (&str, &str, &str) {
+        (&self.stack, &self.region, &self.account)
+    }
+
     /// What a name stands for; another entry's is left for later.
     pub(crate) fn meaning(&self, name: &str) -> Meaning {
         let unknown = |message: String, known: Vec<String>, hint: &str| Meaning::Unknown {

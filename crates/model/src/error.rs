@@ -116,12 +116,8 @@ fn iam_action(operation: &str) -> &str {
         "s3:HeadObject" => "s3:GetObject",
         "s3:DeleteObjects" => "s3:DeleteObject",
         "s3:CreateMultipartUpload" | "s3:UploadPart" | "s3:CompleteMultipartUpload" => "s3:PutObject",
-        "s3:GetBucketEncryption" => "s3:GetEncryptionConfiguration",
-        "s3:PutBucketEncryption" | "s3:DeleteBucketEncryption" => "s3:PutEncryptionConfiguration",
-        "s3:GetBucketLifecycleConfiguration" => "s3:GetLifecycleConfiguration",
-        "s3:PutBucketLifecycleConfiguration" | "s3:DeleteBucketLifecycle" => "s3:PutLifecycleConfiguration",
         "s3:GetPublicAccessBlock" => "s3:GetBucketPublicAccessBlock",
-        "s3:PutPublicAccessBlock" | "s3:DeletePublicAccessBlock" => "s3:PutBucketPublicAccessBlock",
+        "s3:PutPublicAccessBlock" => "s3:PutBucketPublicAccessBlock",
         "s3:DeleteBucketTagging" => "s3:PutBucketTagging",
         other => other,
     }

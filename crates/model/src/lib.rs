@@ -11,6 +11,7 @@ mod desired;
 mod diagnostics;
 mod error;
 mod files;
+mod hex;
 mod kind;
 mod live;
 mod mark;
@@ -30,6 +31,7 @@ pub use desired::{Check, Desired, Expect, Flow, Permissions, Resource, Severity}
 pub use diagnostics::{Diagnostic, Diagnostics, Level, MOST_KNOWN, Source, Sources, known};
 pub use error::{Class, CloudError};
 pub use files::{FileProblem, Files, LocalFile, PART_SIZE};
+pub use hex::hex;
 pub use kind::{Draft, Entry, Facts, Holds, Kind, Kinds};
 pub use live::{Fingerprint, Inventory, Live, Present, Snapshot};
 pub use mark::{MARK_PREFIX, Managed, Mark};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Address, CloudError, Fields, Mark};
+use crate::{Address, CloudError, Fields, Mark, hex};
 
 /// A resource as it is in AWS.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl Live {
     pub fn fingerprint(&self) -> Fingerprint {
         let text = serde_json::to_string(self).unwrap_or_default();
         let digest = Sha256::digest(text.as_bytes());
-        Fingerprint(digest.iter().take(12).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
+        Fingerprint(hex(&digest[..12]))
     }
 }
 

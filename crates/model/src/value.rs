@@ -59,6 +59,11 @@ impl Value {
         Self::Map(items.into_iter().map(|(key, value)| (key.into(), Self::Text(value.into()))).collect())
     }
 
+    /// The value that a way through maps leads to, itself for no way.
+    pub fn at(&self, path: impl IntoIterator<Item = impl AsRef<str>>) -> Option<&Value> {
+        path.into_iter().try_fold(self, |value, key| value.as_map()?.get(key.as_ref()))
+    }
+
     /// The text of a text or a pointer.
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -251,8 +256,13 @@ impl Fields {
     /// The value at a dotted path of fields (not for map keys that hold dots).
     pub fn get(&self, dotted: &str) -> Option<&Value> {
         let mut segments = dotted.split('.');
-        let first = self.0.get(segments.next()?)?;
-        segments.try_fold(first, |value, segment| value.as_map()?.get(segment))
+        self.0.get(segments.next()?)?.at(segments)
+    }
+
+    /// The value at a path: unlike a dotted one, it may lead through keys that hold a dot.
+    pub fn at(&self, path: &FieldPath) -> Option<&Value> {
+        let (field, rest) = path.0.split_first()?;
+        self.0.get(field)?.at(rest)
     }
 
     /// The text at a dotted path.

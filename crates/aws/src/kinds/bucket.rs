@@ -120,6 +120,7 @@ impl Kind for Bucket {
     ) -> BTreeMap<&'static str, String> {
         BTreeMap::from([("arn", format!("arn:{}:s3:::{identity}", scope.partition()))])
     }
+
     fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
         let Some(resource) = resource else {
             let list = [

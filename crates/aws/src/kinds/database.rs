@@ -76,6 +76,7 @@ impl Kind for Database {
         let (partition, region, account) = (scope.partition(), scope.region, scope.account);
         BTreeMap::from([("arn", format!("arn:{partition}:glue:{region}:{account}:database/{identity}"))])
     }
+
     fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
         let catalog = place.arn("glue", "catalog");
         let Some(resource) = resource else {

@@ -17,7 +17,7 @@ use aws_sdk_ec2::types::{ResourceType, RouteTable, TagSpecification, VpcEndpoint
 use lakeform_model::{
     Change, Class, CloudError, Draft, Entry, Facts, FieldPath, FieldRule, Fields, Force, Holds, Inventory,
     Key, Kind, Literal, Live, Merge, Need, NodeValue, OnChange, Place, Present, Purpose, Resource, Scope,
-    Shape, Show, Survey, SurveyRequest, Target, TextRule, Value, Wanted,
+    Shape, Show, Survey, SurveyRequest, Target, TextRule, Value, Wanted, hex,
 };
 use sha2::{Digest, Sha256};
 
@@ -102,6 +102,7 @@ impl Kind for GatewayEndpoint {
         let service = entry.node.text("service").unwrap_or_else(|| "s3".to_owned());
         format!("{}/{service}", selector(vpc_of(entry).as_ref()))
     }
+
     fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
         let Some(resource) = resource else {
             let find = Need::anywhere(["ec2:DescribeVpcEndpoints"]);
@@ -370,5 +371,5 @@ fn token(target: &Target) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     digest.update(format!("{mark} {} {} {now}", target.address, std::process::id()));
     let hash = digest.finalize();
-    hash.iter().take(16).fold("lakeform-".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+    format!("lakeform-{}", hex(&hash[..16]))
 }

@@ -4,24 +4,25 @@ mod decode;
 mod live;
 mod update;
 
-use crate::contact::Contact;
-use crate::error::Named;
-use crate::error::absent;
-use crate::s3_url::S3Url;
-use crate::script::Script;
-use crate::tags::TagPatch;
-use crate::{Cloud, script, tags};
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use aws_sdk_glue::types::{Job as GlueJob, JobCommand, JobRun, JobUpdate};
-use decode::{KEYS, arguments_of, check, flow_of, job_name, role_of, script_of};
 use lakeform_model::{
     Address, Change, Class, CloudError, Draft, Entry, Facts, FieldRule, Fields, Force, Holds, Inventory,
     Kind, Literal, Mark, Merge, Need, Node, OnChange, Place, Present, Purpose, Resource, Scope, Shape, Show,
     Survey, SurveyRequest, Target, Value,
 };
-use live::{all, owned, put_location, read_tags, read_wanted};
-use std::collections::{BTreeMap, BTreeSet};
-use update::{apply_all, first_runs, is_active, stop, updated, write_tags};
+
+use self::decode::{KEYS, arguments_of, check, flow_of, job_name, role_of, script_of};
+use self::live::{all, owned, put_location, read_tags, read_wanted};
+use self::update::{apply_all, first_runs, is_active, stop, updated, write_tags};
+use crate::contact::Contact;
+use crate::error::{Named, absent};
+use crate::s3_url::S3Url;
+use crate::script::Script;
+use crate::tags::TagPatch;
+use crate::{Cloud, script, tags};
 
 /// The kind `job`.
 pub(crate) struct Job;
@@ -79,6 +80,7 @@ impl Kind for Job {
         let (partition, region, account) = (scope.partition(), scope.region, scope.account);
         BTreeMap::from([("arn", format!("arn:{partition}:glue:{region}:{account}:job/{identity}"))])
     }
+
     fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
         let Some(resource) = resource else {
             // With tags to filter by, it is asked of no job in particular.

@@ -79,6 +79,7 @@ impl Kind for Query {
         let group = entry.node.text("workgroup").unwrap_or_else(|| "default".to_owned());
         format!("{group}/{}", entry.name())
     }
+
     fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
         let arn = |group: &str| place.arn("athena", &format!("workgroup/{group}"));
         let find = ["athena:ListNamedQueries", "athena:BatchGetNamedQuery"];

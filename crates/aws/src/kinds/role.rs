@@ -7,24 +7,25 @@ mod decode;
 mod live;
 mod parts;
 
-use crate::contact::{Contact, each, live};
-use crate::error::Named;
-use crate::error::absent;
-use crate::tags::TagPatch;
-use crate::{Cloud, tags};
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use decode::{SHAPE, decode_managed, decode_policies, decode_trust, policy_arn, role_name};
 use lakeform_model::{
     Change, Class, CloudError, Draft, Entry, Facts, FieldRule, Fields, Force, Holds, Inventory, Kind,
     Literal, Live, Merge, Need, Node, OnChange, Place, Present, Purpose, Resource, Scope, Show, Survey,
     SurveyRequest, Target, Value,
 };
-use live::{Listed, get, is_of, list, read};
-use parts::{
+
+use self::decode::{SHAPE, decode_managed, decode_policies, decode_trust, policy_arn, role_name};
+use self::live::{Listed, get, is_of, list, read};
+use self::parts::{
     Others, Parts, attach, delete_inline, detach, document_text, iam_tags, members, put, retag, seconds,
     set_boundary, visible,
 };
-use std::collections::BTreeMap;
+use crate::contact::{Contact, each, live};
+use crate::error::{Named, absent};
+use crate::tags::TagPatch;
+use crate::{Cloud, tags};
 
 /// The kind.
 pub(crate) struct Role;

@@ -203,6 +203,7 @@ impl Kind for Table {
         let name = identity.rsplit('/').next().unwrap_or(identity).to_owned();
         [("arn", arn), ("name", name)].into()
     }
+
     fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
         let Some(resource) = resource else { return database::Database.needs(purpose, None, place) };
         let (database, name) = parts(&resource.identity);

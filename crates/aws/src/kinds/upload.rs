@@ -98,6 +98,7 @@ impl Kind for Upload {
     fn identity(&self, entry: &Entry<'_>) -> String {
         entry.address.key().to_owned()
     }
+
     fn needs(
         &self,
         purpose: Purpose,

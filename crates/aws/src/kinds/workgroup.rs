@@ -131,6 +131,7 @@ impl Kind for Workgroup {
         let (partition, region, account) = (scope.partition(), scope.region, scope.account);
         BTreeMap::from([("arn", format!("arn:{partition}:athena:{region}:{account}:workgroup/{identity}"))])
     }
+
     fn needs(&self, purpose: Purpose, resource: Option<&Resource>, place: &Place<'_>) -> Vec<Need> {
         let Some(resource) = resource else {
             let groups = place.arn("athena", "workgroup/*");

@@ -44,7 +44,7 @@ pub(crate) fn given(changes: &[Change], limit: usize) -> Vec<String> {
 pub(crate) fn changed(changes: &[Change], limit: usize) -> Vec<String> {
     let mut shown = Vec::new();
     for of_one in changes.chunk_by(|left, right| left.path.0.first() == right.path.0.first()) {
-        let some = if of_one.len() > limit.saturating_add(1) { limit } else { of_one.len() };
+        let some = shown_of(of_one.len(), limit);
         shown.extend(of_one[..some].iter().map(|change| difference(change, limit)));
         if let (Some(field), more @ 1..) = (of_one[0].path.0.first(), of_one.len() - some) {
             shown.push(and_more(field, more));
@@ -112,7 +112,7 @@ fn flatten(name: String, value: &Value, limit: usize, shown: &mut Vec<Shown>) {
             shown.push(one(name, format!("all {} true", map.len())));
         }
         Value::Map(map) => {
-            let some = if map.len() > limit.saturating_add(1) { limit } else { map.len() };
+            let some = shown_of(map.len(), limit);
             for (key, value) in map.iter().take(some) {
                 flatten(format!("{name}.{key}"), value, limit, shown);
             }
@@ -227,9 +227,14 @@ fn ended(mut text: String) -> String {
 }
 
 /// At most `limit` lines, and how many more there are.
+/// How many of so many are shown: a line that says "1 more" would take the place of that one.
+fn shown_of(count: usize, limit: usize) -> usize {
+    if count > limit.saturating_add(1) { limit } else { count }
+}
+
 fn capped(mut lines: Vec<String>, limit: usize) -> Vec<String> {
-    if lines.len() > limit.saturating_add(1) {
-        let more = lines.len() - limit;
+    let more = lines.len() - shown_of(lines.len(), limit);
+    if more > 0 {
         lines.truncate(limit);
         lines.push(paint(DIM, &format!("… and {more} more")));
     }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use lakeform_aws::Cloud;
 use lakeform_aws::kinds::KINDS;
-use lakeform_executor::{ApplyOptions, Event, Stop, Summary, apply, survey, take_inventories};
+use lakeform_executor::{ApplyOptions, Event, Stop, Summary, apply};
 use lakeform_manifest::{Folder, LoadOptions, load};
 use lakeform_model::{Account, Desired, Kinds, Level, Plan};
-use lakeform_planner::{PlanOptions, plan};
+use lakeform_planner::PlanOptions;
 use lakeform_sandbox::{Proxy, ProxyConfig, ProxyHandle};
 
 use lakeform_tests::lab::{Lab, On, emulator, new_account};
+use lakeform_tests::plan_in;
 
 /// The catalog of this kind alone.
 pub(super) fn kinds() -> Kinds {
@@ -92,11 +93,7 @@ impl Stage {
     }
 
     pub(super) async fn plan(&self, desired: &Desired, options: &PlanOptions) -> Plan {
-        let account: &dyn Account = self.cloud.as_ref();
-        let mut snapshot = survey(account, desired, kinds()).await;
-        let first = plan(desired, &snapshot, kinds(), &self.account, options);
-        take_inventories(account, &first, &mut snapshot).await;
-        plan(desired, &snapshot, kinds(), &self.account, options)
+        plan_in(self.cloud.as_ref(), &self.account, kinds(), desired, options).await
     }
 
     /// The changes of the one step of a plan, by path.

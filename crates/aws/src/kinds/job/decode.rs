@@ -1,9 +1,11 @@
 //! What the manifest says of a job: its keys, what AWS refuses in combination, and the canonical parts.
 
+use std::collections::BTreeMap;
+
+use lakeform_model::{Flow, Key, Node, Scope, Shape, TextRule, Value};
+
 use crate::s3_url::S3Url;
 use crate::{s3_url, tags};
-use lakeform_model::{Flow, Key, Node, Scope, Shape, TextRule, Value};
-use std::collections::BTreeMap;
 
 pub(super) const TYPES: [&str; 4] = ["glueetl", "pythonshell", "gluestreaming", "glueray"];
 /// Source: the `WorkerType` of the Glue API reference; AWS adds to them, so an unknown one is only a warning.
@@ -23,7 +25,7 @@ pub(super) const FILE_ARGUMENTS: [(&str, &str); 3] = [
 ];
 /// The capacity AWS gives a Spark job that names none. Source: the `MaxCapacity` of the Glue API reference.
 pub(super) const DEFAULT_CAPACITY: f64 = 10.0;
-/// The most jobs of one page of `GetJobs`. Source: its API reference.
+/// The most jobs of one page of `GetJobs` and `ListJobs`. Source: their API reference.
 pub(super) const PAGE: i32 = 1000;
 /// The most ids of one `BatchStopJobRun`. Source: its API reference.
 pub(super) const STOPS: usize = 25;

@@ -1,17 +1,18 @@
 //! Live jobs: their definitions, tags and scripts, read with the fewest calls.
 
-use super::decode::{PAGE, role_name};
-use super::silent;
-use crate::contact::{each, live};
-use crate::error::Named;
-use crate::error::absent;
-use crate::s3_url::S3Url;
-use crate::{Cloud, s3_url, script, tags};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use aws_sdk_glue::types::{
     ConnectionsList, ExecutionClass, ExecutionProperty, Job as GlueJob, JobCommand, NotificationProperty,
 };
 use lakeform_model::{CloudError, Fields, Live, Present, Value, Wanted};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::decode::{PAGE, role_name};
+use super::silent;
+use crate::contact::{each, live};
+use crate::error::{Named, absent};
+use crate::s3_url::S3Url;
+use crate::{Cloud, s3_url, script, tags};
 
 pub(super) async fn read_wanted(cloud: &Cloud, wanted: &[Wanted]) -> Vec<Live> {
     let names: Vec<&str> = wanted.iter().map(|wanted| wanted.identity.as_str()).collect();
@@ -162,7 +163,7 @@ pub(super) async fn owned_names(cloud: &Cloud, stack: &str) -> Result<BTreeSet<S
     let mut names: BTreeSet<String> = BTreeSet::new();
     let mut token = None;
     loop {
-        let request = cloud.glue.list_jobs().tags("lakeform:stack", stack).max_results(1000);
+        let request = cloud.glue.list_jobs().tags("lakeform:stack", stack).max_results(PAGE);
         let page = request.set_next_token(token).send().await.named("glue:ListJobs")?;
         names.extend(page.job_names.unwrap_or_default());
         token = page.next_token.filter(|token| !token.is_empty());

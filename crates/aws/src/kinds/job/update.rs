@@ -1,16 +1,17 @@
 //! A change of a job: from the live definition, with ours put over it; its tags; its runs.
 
-use super::decode::{DEFAULT_CAPACITY, STOPS};
-use crate::Cloud;
-use crate::error::Named;
-use crate::error::absent;
-use crate::tags::TagPatch;
+use std::collections::{BTreeSet, HashMap};
+
 use aws_sdk_glue::types::{
     ConnectionsList, ExecutionClass, ExecutionProperty, Job as GlueJob, JobCommand, JobMode, JobRun,
     JobRunState, JobUpdate, NotificationProperty, WorkerType,
 };
 use lakeform_model::{Change, Class, CloudError, Fields, Target, Value};
-use std::collections::{BTreeSet, HashMap};
+
+use super::decode::{DEFAULT_CAPACITY, STOPS};
+use crate::Cloud;
+use crate::error::{Named, absent};
+use crate::tags::TagPatch;
 
 /// A definition with every field set that the manifest gives.
 pub(super) fn apply_all(update: &mut JobUpdate, fields: &Fields) {

@@ -1,11 +1,13 @@
 //! What the manifest says of a role: its keys, names as IAM takes them, and its policy documents.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use lakeform_model::{Diagnostics, Key, Node, NodeValue, Scope, Shape, TextRule, Value};
+use serde_json::Value as Json;
+
 use super::live::AWS_PATHS;
 use crate::policy::PolicyUse;
 use crate::{policy, s3_url, tags};
-use lakeform_model::{Diagnostics, Key, Node, NodeValue, Scope, Shape, TextRule, Value};
-use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const SERVICE: Shape =
     Shape::Text(TextRule::checked("a service such as glue.amazonaws.com", service));

@@ -1,14 +1,15 @@
 //! Live roles: read one by one or found by their mark, documents spelled as the manifest spells them.
 
-use super::RULES;
-use crate::contact::each;
-use crate::error::Named;
-use crate::error::absent;
-use crate::policy::PolicyUse;
-use crate::{Cloud, policy, tags};
+use std::collections::BTreeMap;
+
 use aws_sdk_iam::types::{EntityType, Role as IamRole, Tag};
 use lakeform_model::{Class, CloudError, FieldPath, Fields, Managed, Mark, Present, Value};
-use std::collections::BTreeMap;
+
+use super::RULES;
+use crate::contact::each;
+use crate::error::{Named, absent};
+use crate::policy::PolicyUse;
+use crate::{Cloud, policy, tags};
 
 /// The paths that AWS keeps for roles of its own, which carry nobody's mark.
 pub(super) const AWS_PATHS: [&str; 2] = ["/aws-service-role/", "/aws-reserved/"];

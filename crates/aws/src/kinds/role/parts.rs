@@ -1,14 +1,15 @@
 //! The parts of a role that are written one by one: policies, attachments, boundary, tags; and what others put
 //! on it.
 
-use super::live::{attachments, inline_names};
-use crate::Cloud;
-use crate::error::Named;
-use crate::error::absent;
-use crate::tags::TagPatch;
+use std::collections::BTreeMap;
+
 use aws_sdk_iam::types::Tag;
 use lakeform_model::{Class, CloudError, FieldPath, Managed, Present, Value};
-use std::collections::BTreeMap;
+
+use super::live::{attachments, inline_names};
+use crate::Cloud;
+use crate::error::{Named, absent};
+use crate::tags::TagPatch;
 
 /// Everything that must go before a role can.
 #[derive(Default)]
